@@ -70,7 +70,8 @@ type Query struct {
 }
 
 // Record introduces a user to an engine. Sessions are those that had a lease; each gets a fresh full one.
-// A record that says online or away without sessions gets a StandIn.
+// The status of the record wins: an offline one has no sessions, the sessions of an online or away one are
+// made to agree, and where there are none a StandIn is. A hold outranks both.
 type Record struct {
 	Presence
 	Sessions []Session
@@ -147,4 +148,9 @@ type Checkpointer interface {
 	// Checkpoint hands every page of that kind that changed since it was last saved to save, in handfuls.
 	// What save fails to save is kept for the next time.
 	Checkpoint(ctx context.Context, kind PageKind, save func(context.Context, []Page) error) error
+
+	// Restore reads saved pages of all kinds and returns what fills a record in with what they know beyond
+	// it: a later last_seen, a later version, the sessions. Damaged pages are left out and named in err;
+	// fill works all the same.
+	Restore(pages []Page) (fill func(*Record), err error)
 }

@@ -13,12 +13,12 @@ const (
 	BreakerShare   = 5
 )
 
-// Stall returns by how much the lease clock must stand still when a tick that was meant to come after
-// interval came after elapsed: the whole gap when it is a stall, else nothing. Nobody's silence is counted
-// while we could not listen.
-func Stall(elapsed, interval time.Duration) time.Duration {
+// Stall returns by how much the lease clock must be put back when a tick that was meant to come after
+// interval came after elapsed: the whole gap and one heartbeat when it is a stall, else nothing. Nobody's
+// silence is counted while we could not listen, and everybody may speak again before it is.
+func (p Policy) Stall(elapsed, interval time.Duration) time.Duration {
 	if late := elapsed - interval; late > StallAfter {
-		return late
+		return late + p.HeartbeatInterval
 	}
 	return 0
 }

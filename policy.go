@@ -22,6 +22,8 @@ type Policy struct {
 	// LeaveGrace is how long a session whose last connection closed may take to come back (a reload, a
 	// navigation, a change of network) before it is over.
 	LeaveGrace time.Duration
+	// HeartbeatInterval is how often clients were told to beat. After a stall everybody gets one more.
+	HeartbeatInterval time.Duration
 }
 
 // Kind says what a signal is about.
@@ -208,8 +210,7 @@ func (p Policy) Next(s State, sig Signal, now time.Duration) (State, Change, boo
 		cause = CauseLogout
 	case Forced, Deleted:
 		s.drop(func(one Session) bool {
-			return sig.Session == EverySession || one.ID == sig.Session || one.ID == StandIn ||
-				slices.Contains(sig.Sessions, one.ID)
+			return sig.endsAll() || one.ID == sig.Session || one.ID == StandIn || slices.Contains(sig.Sessions, one.ID)
 		})
 		if sig.Kind == Deleted {
 			s.Hold = Hold{}
@@ -237,6 +238,27 @@ func (p Policy) Next(s State, sig Signal, now time.Duration) (State, Change, boo
 		At: sig.At, LastSeen: s.LastSeen, Version: s.Version,
 	}, true
 }
+
+// Closes returns the sessions that a signal closes for good: the ones it names, and all live ones when it
+// ends all. Engines remember them and refuse their signals from then on.
+func (sig Signal) Closes(before State) []SessionID {
+	switch sig.Kind {
+	case Logout:
+		return []SessionID{sig.Session}
+	case Forced, Deleted:
+	default:
+		return nil
+	}
+	closed := append([]SessionID{sig.Session}, sig.Sessions...)
+	if sig.endsAll() {
+		for _, one := range before.Sessions {
+			closed = append(closed, one.ID)
+		}
+	}
+	return slices.DeleteFunc(closed, func(id SessionID) bool { return !id.Drawable() })
+}
+
+func (sig Signal) endsAll() bool { return sig.Session == EverySession || sig.Kind == Deleted }
 
 // merge derives the status from the sessions: the most present one wins, and a hold outranks them all.
 func (s *State) merge() Status {

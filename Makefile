@@ -1,0 +1,40 @@
+# What a person needs: make run, make test. The rest is for those who work on it.
+
+GO     ?= go
+TOOL    = $(GO) tool -modfile=tools/go.mod
+FUZZ   ?= 10s
+COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null)
+
+.PHONY: help run build test check lint fuzz bench clean
+
+help: ## what there is to make
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+run: build ## build and start the server on http://127.0.0.1:8000
+	./bin/presence serve
+
+build: ## build bin/presence: one static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.commit=$(COMMIT)' -o bin/presence ./cmd/presence
+
+test: check ## everything: linters, all tests under the race detector, a moment of fuzzing
+	$(MAKE) --no-print-directory fuzz
+
+check: lint ## the fast subset for every commit: linters and all tests
+	$(GO) test -race -shuffle=on ./...
+
+lint: ## formatting, vet, staticcheck
+	@test -z "$$($(TOOL) gofumpt -l .)" || { echo 'not formatted (make fmt):'; $(TOOL) gofumpt -l .; exit 1; }
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+
+fmt: ## format all Go code
+	$(TOOL) gofumpt -w .
+
+fuzz: ## every fuzz target for a moment (FUZZ=10m for a night)
+	@scripts/fuzz.sh $(FUZZ)
+
+bench: ## the benchmarks behind the figures in docs/
+	$(GO) test -run '^$$' -bench . -benchmem ./internal/memory ./internal/auth ./internal/sqlite ./bench/...
+
+clean: ## remove what was built
+	rm -rf bin dist

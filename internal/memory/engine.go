@@ -1,0 +1,274 @@
+// Package memory is the embedded engine: everybody's presence in the memory of one process.
+//
+// It decides how presence is laid out, locked, expired and told; what a signal means is the rule's business
+// (presence.Policy). Users live in pages of 4,096, found by their id without hashing; each page has its own
+// lock, so a beat meets nobody on its way but users of its own page. A beat moves one deadline and one
+// last_seen, publishes nothing, allocates nothing and touches no timer: each page only knows a moment before
+// which none of its leases can end, and a tick every 100 ms looks at the pages whose moment has come.
+package memory
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"iter"
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/offchat/presence"
+)
+
+// Tick is how often due leases are looked for: nobody is told offline later than this after the lease ended.
+const Tick = 100 * time.Millisecond
+
+// Engine is an embedded presence.Engine and presence.Checkpointer. Make one with New and let Run run.
+type Engine struct {
+	// Static after construction.
+	policy presence.Policy
+	node   string
+	now    func() time.Time
+	start  time.Time
+	log    *changeLog
+
+	// The page directory is replaced, never modified: readers take no lock.
+	pages atomic.Pointer[directory]
+	grow  sync.Mutex // serialises replacements
+
+	// The lease clock: time since start, less what was lost in stalls. See clock.
+	lastTick atomic.Int64
+	lost     atomic.Int64
+
+	// Owned by Run.
+	breaker   presence.Breaker
+	lastJudge time.Duration
+
+	stats Stats
+}
+
+// Stats are facts about an engine for metrics. The fields may be read at any time.
+type Stats struct {
+	// Stalls counts ticks that came so late that leases were extended.
+	Stalls atomic.Uint64
+	// BreakerTrips counts how often mass expiry was held back; BreakerOpen tells whether it is now.
+	BreakerTrips atomic.Uint64
+	BreakerOpen  atomic.Bool
+	// LateNanos is how late the last expiry was told after the lease's end.
+	LateNanos atomic.Int64
+}
+
+type directory struct {
+	byNumber map[uint64]*page
+	inOrder  []*page
+}
+
+// Option changes how New builds an engine.
+type Option func(*Engine)
+
+// WithNode names this node in changes.
+func WithNode(name string) Option { return func(e *Engine) { e.node = name } }
+
+// WithHistory bounds how many changes the log keeps for readers that fall behind (default 131,072).
+func WithHistory(changes int) Option { return func(e *Engine) { e.log.limit = max(changes, 1) } }
+
+// New makes an empty engine. Its lease clock stands still until Run runs.
+func New(policy presence.Policy, options ...Option) *Engine {
+	var epoch [8]byte
+	rand.Read(epoch[:]) // never fails (crypto/rand)
+	e := &Engine{policy: policy, now: time.Now, log: newChangeLog(binary.BigEndian.Uint64(epoch[:]))}
+	e.start = e.now()
+	e.pages.Store(&directory{byNumber: map[uint64]*page{}})
+	for _, apply := range options {
+		apply(e)
+	}
+	return e
+}
+
+// Stats returns the engine's counters.
+func (e *Engine) Stats() *Stats { return &e.stats }
+
+// Signal implements presence.Engine.
+func (e *Engine) Signal(_ context.Context, s presence.Signal) (presence.Presence, error) {
+	now := e.clock(s.At)
+	p, slot := e.page(s.User)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if view, ok := p.renewLocked(slot, &s, now, e.policy); ok {
+		return view, nil
+	}
+	if p.graves.has(s.Session) {
+		return p.viewLocked(slot, s.User, s.At.UnixMicro()), presence.ErrClosed
+	}
+	e.applyLocked(p, slot, s, now)
+	return p.viewLocked(slot, s.User, s.At.UnixMicro()), nil
+}
+
+// applyLocked is the long way of a signal: unpack, ask the rule, pack, tell.
+func (e *Engine) applyLocked(p *page, slot int, s presence.Signal, now time.Duration) {
+	before := p.stateLocked(slot, s.User)
+	s.At = wall(micros(s.At))
+	after, change, changed := e.policy.Next(before, s, now)
+	if change.LastSeen.After(s.At) { // the wall clock was set back
+		change.LastSeen = s.At
+	}
+	for _, id := range s.Closes(before) {
+		p.graves.add(id, now)
+	}
+	known := p.users[slot].known()
+	p.storeLocked(slot, &after)
+	switch {
+	case s.Kind == presence.Deleted:
+		p.users[slot] = user{first: none}
+		e.log.forget(known, changed, change, e.node)
+	case changed:
+		e.log.append(known, change, e.node)
+	case !known:
+		e.log.introduce(after.Status)
+	}
+}
+
+// Load implements presence.Engine.
+func (e *Engine) Load(_ context.Context, users iter.Seq[presence.Record]) error {
+	now := e.clock(e.now())
+	for r := range users {
+		p, slot := e.page(r.User)
+		p.mu.Lock()
+		if p.users[slot].known() {
+			e.log.withdraw(p.users[slot].status)
+		}
+		state := recorded(r, now+e.policy.OfflineAfter)
+		p.storeLocked(slot, &state)
+		e.log.introduce(state.Status)
+		p.mu.Unlock()
+	}
+	return nil
+}
+
+// recorded turns a record into a state in which status and sessions agree.
+func recorded(r presence.Record, due time.Duration) presence.State {
+	s := presence.State{
+		User: r.User, Status: r.Status, Cause: r.Cause, LastSeen: r.LastSeen, Since: r.Since, Version: r.Version,
+		Hold: r.Hold,
+	}
+	if s.Hold.Active {
+		s.Status = s.Hold.Status
+	} else if s.Status == presence.Offline {
+		return s
+	}
+	s.Sessions = slices.Clone(r.Sessions)
+	if len(s.Sessions) == 0 && !s.Hold.Active {
+		s.Sessions = []presence.Session{{ID: presence.StandIn, Idle: s.Status == presence.Away}}
+	}
+	anyActive := slices.ContainsFunc(s.Sessions, func(one presence.Session) bool { return !one.Idle })
+	for i := range s.Sessions {
+		one := &s.Sessions[i]
+		one.Live, one.Leaving, one.Conns, one.Due = true, false, 0, due
+		if !s.Hold.Active && anyActive != (s.Status == presence.Online) {
+			one.Idle = s.Status == presence.Away
+		}
+	}
+	return s
+}
+
+// State implements presence.Engine.
+func (e *Engine) State(_ context.Context, users []presence.UserID) ([]presence.Presence, error) {
+	out := make([]presence.Presence, len(users))
+	pages, now := e.pages.Load(), e.now().UnixMicro()
+	for i, id := range users {
+		out[i].User = id
+		if p := pages.byNumber[uint64(id)/pageSize]; p != nil {
+			p.mu.Lock()
+			out[i] = p.viewLocked(int(uint64(id)%pageSize), id, now)
+			p.mu.Unlock()
+		}
+	}
+	return out, nil
+}
+
+// Inspect implements presence.Engine.
+func (e *Engine) Inspect(_ context.Context, id presence.UserID) (presence.State, time.Duration, error) {
+	now := e.clock(e.now())
+	p, slot := e.pages.Load().byNumber[uint64(id)/pageSize], int(uint64(id)%pageSize)
+	if p == nil {
+		return presence.State{User: id}, now, nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stateLocked(slot, id), now, nil
+}
+
+// Counts implements presence.Engine.
+func (e *Engine) Counts(context.Context) (presence.Counts, error) { return e.log.counted(), nil }
+
+// Snapshot implements presence.Engine. Pages are read one at a time while others move on.
+func (e *Engine) Snapshot(context.Context) (presence.Cursor, iter.Seq[presence.Presence], error) {
+	cursor := e.log.cursor()
+	return cursor, func(yield func(presence.Presence) bool) {
+		buffer, now := make([]presence.Presence, 0, pageSize), e.now().UnixMicro()
+		for _, p := range e.pages.Load().inOrder {
+			buffer = p.appendViews(buffer[:0], now)
+			for i := range buffer {
+				if !yield(buffer[i]) {
+					return
+				}
+			}
+		}
+	}, nil
+}
+
+// Changes implements presence.Engine.
+func (e *Engine) Changes(ctx context.Context, after presence.Cursor, limit int) ([]presence.Change, error) {
+	return e.log.after(ctx, after, limit)
+}
+
+// clock is the reading of the lease clock at a moment. Between a stall and the tick that notices it, the
+// clock stands where the tick will put it, or nobody would ever be extended by less than the stall.
+func (e *Engine) clock(at time.Time) time.Duration {
+	elapsed, last := at.Sub(e.start), time.Duration(e.lastTick.Load())
+	if elapsed-last > presence.StallAfter+Tick {
+		elapsed = last + Tick
+	}
+	return elapsed - time.Duration(e.lost.Load())
+}
+
+// page finds the page and slot of a user, making the page when it is new.
+func (e *Engine) page(id presence.UserID) (*page, int) {
+	number, slot := uint64(id)/pageSize, int(uint64(id)%pageSize)
+	if p := e.pages.Load().byNumber[number]; p != nil {
+		return p, slot
+	}
+	e.grow.Lock()
+	defer e.grow.Unlock()
+	old := e.pages.Load()
+	if p := old.byNumber[number]; p != nil {
+		return p, slot
+	}
+	p := newPage(number)
+	next := &directory{byNumber: make(map[uint64]*page, len(old.byNumber)+1)}
+	for n, known := range old.byNumber {
+		next.byNumber[n] = known
+	}
+	next.byNumber[number] = p
+	at, _ := slices.BinarySearchFunc(old.inOrder, number, func(p *page, n uint64) int {
+		return int(min(max(int64(p.number)-int64(n), math.MinInt32), math.MaxInt32))
+	})
+	next.inOrder = slices.Insert(slices.Clone(old.inOrder), at, p)
+	e.pages.Store(next)
+	return p, slot
+}
+
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func wall(micros int64) time.Time {
+	if micros == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(micros).UTC()
+}

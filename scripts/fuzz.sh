@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Runs every fuzz target of the module for a given time each: scripts/fuzz.sh 10s
+set -euo pipefail
+cd "$(dirname "$0")/.."
+time=${1:-10s}
+grep -rlE '^func Fuzz' --include='*_test.go' . | while read -r file; do
+  sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p' "$file" | while read -r target; do
+    echo "fuzz $target ($(dirname "$file"), $time)"
+    go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "$(dirname "$file")" < /dev/null
+  done
+done
