@@ -90,7 +90,7 @@ func (p *page) encodeSessionsLocked() []byte {
 	data := []byte{pageVersion}
 	for slot := range p.users {
 		u := &p.users[slot]
-		if !u.known() || u.version == 0 && u.first == none {
+		if !u.known || u.version == 0 && u.first() == nil {
 			continue
 		}
 		data = binary.LittleEndian.AppendUint16(data, uint16(slot))
@@ -99,8 +99,7 @@ func (p *page) encodeSessionsLocked() []byte {
 		data = binary.AppendUvarint(data, uint64(u.version))
 		count := len(data)
 		data = append(data, 0)
-		for i := u.first; i != none && data[count] < 255; i = p.sessions[i].next {
-			one := &p.sessions[i]
+		for one := u.first(); one != nil && data[count] < 255; one = p.after(one) {
 			if one.flags&sessionLive == 0 {
 				continue
 			}

@@ -116,11 +116,11 @@ func (e *Engine) applyLocked(p *page, slot int, s presence.Signal, now time.Dura
 	for _, id := range s.Closes(before) {
 		p.graves.add(id, now)
 	}
-	known := p.users[slot].known()
+	known := p.users[slot].known
 	p.storeLocked(slot, &after)
 	switch {
 	case s.Kind == presence.Deleted:
-		p.users[slot] = user{first: none}
+		p.users[slot] = user{session: session{next: none}}
 		e.log.forget(known, changed, change, e.node)
 	case changed:
 		e.log.append(known, change, e.node)
@@ -135,7 +135,7 @@ func (e *Engine) Load(_ context.Context, users iter.Seq[presence.Record]) error 
 	for r := range users {
 		p, slot := e.page(r.User)
 		p.mu.Lock()
-		if p.users[slot].known() {
+		if p.users[slot].known {
 			e.log.withdraw(p.users[slot].status)
 		}
 		state := recorded(r, now+e.policy.OfflineAfter)

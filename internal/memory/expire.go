@@ -95,7 +95,7 @@ func (e *Engine) expire(p *page, now time.Duration, at time.Time) int {
 	defer p.mu.Unlock()
 	told, bound := 0, time.Duration(never)
 	for slot := range p.users {
-		if p.users[slot].first == none {
+		if p.users[slot].first() == nil {
 			continue
 		}
 		due, ok := p.nextDueLocked(slot)
@@ -138,8 +138,8 @@ func (e *Engine) silenceLocked(p *page, slot int, now time.Duration, at time.Tim
 
 // nextDueLocked is State.NextDue without unpacking.
 func (p *page) nextDueLocked(slot int) (due time.Duration, ok bool) {
-	for i := p.users[slot].first; i != none; i = p.sessions[i].next {
-		if one := &p.sessions[i]; one.flags&sessionLive != 0 && (!ok || one.due < due) {
+	for one := p.users[slot].first(); one != nil; one = p.after(one) {
+		if one.flags&sessionLive != 0 && (!ok || one.due < due) {
 			due, ok = one.due, true
 		}
 	}
@@ -157,8 +157,7 @@ func (p *page) falling(by time.Duration) int {
 	n := 0
 	for slot := range p.users {
 		all, silent := true, false
-		for i := p.users[slot].first; i != none; i = p.sessions[i].next {
-			one := &p.sessions[i]
+		for one := p.users[slot].first(); one != nil; one = p.after(one) {
 			if one.flags&sessionLive == 0 {
 				continue
 			}
@@ -180,9 +179,11 @@ func (p *page) postpone(until time.Duration) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i := range p.sessions {
-		if one := &p.sessions[i]; one.flags&(sessionLive|sessionLeaving) == sessionLive {
-			one.due = max(one.due, until)
+	for slot := range p.users {
+		for one := p.users[slot].first(); one != nil; one = p.after(one) {
+			if one.flags&(sessionLive|sessionLeaving) == sessionLive {
+				one.due = max(one.due, until)
+			}
 		}
 	}
 }

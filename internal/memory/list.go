@@ -56,7 +56,7 @@ func (p *page) appendMatches(to []entry, q *presence.Query) []entry {
 	defer p.mu.Unlock()
 	for slot := range p.users {
 		u := &p.users[slot]
-		if !u.known() || !everybody && !wanted[u.status] {
+		if !u.known || !everybody && !wanted[u.status] {
 			continue
 		}
 		id := p.userID(slot)
