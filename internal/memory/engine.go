@@ -48,14 +48,14 @@ type Engine struct {
 	stats Stats
 }
 
-// Stats are facts about an engine for metrics. The fields may be read at any time.
+// Stats are facts about an engine, for metrics. The fields may be read at any time.
 type Stats struct {
 	// Stalls counts ticks that came so late that leases were extended.
 	Stalls atomic.Uint64
 	// BreakerTrips counts how often mass expiry was held back; BreakerOpen tells whether it is now.
 	BreakerTrips atomic.Uint64
 	BreakerOpen  atomic.Bool
-	// LateNanos is how late the last expiry was told after the lease's end.
+	// LateNanos is how late the latest expiry was told after the lease's end.
 	LateNanos atomic.Int64
 }
 

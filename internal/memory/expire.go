@@ -41,12 +41,14 @@ func (e *Engine) tick(at time.Time) {
 		e.stats.Stalls.Add(1)
 		return // whoever was waiting to be heard goes first
 	}
-	now, shown := e.clock(at), at.UnixMicro()
+	now := e.clock(at)
 	pages := e.pages.Load().inOrder
 	unjudged := e.breaker.Spent(now)
-	e.stats.BreakerOpen.Store(e.breaker.Holding(now))
+	if unjudged {
+		e.tellBreaker()
+	}
 
-	told := 0
+	told, shown := 0, at.UnixMicro()
 	for _, p := range pages {
 		if p.holdBound.Load() <= shown {
 			told += e.expireHolds(p, now, at)
@@ -81,12 +83,17 @@ func (e *Engine) allowed(pages []*page, now time.Duration) bool {
 	if !e.breaker.Judge(now, e.policy.OfflineAfter, falling, counts.Online+counts.Away) {
 		return true
 	}
-	e.stats.BreakerTrips.Store(e.breaker.Trips)
-	e.stats.BreakerOpen.Store(true)
+	e.tellBreaker()
 	for _, p := range pages {
 		p.postpone(now + e.policy.OfflineAfter)
 	}
 	return false
+}
+
+// tellBreaker shows the breaker's state to those who watch.
+func (e *Engine) tellBreaker() {
+	e.stats.BreakerTrips.Store(e.breaker.Trips)
+	e.stats.BreakerOpen.Store(e.breaker.Holding(e.clock(e.now())))
 }
 
 // expire ends the due leases of one page and returns how many changes that made.

@@ -1,0 +1,231 @@
+package tracker
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/offchat/presence"
+)
+
+// How presence follows to the store: status within a second, last_seen within ten of the truth after any
+// crash. Pages carry last_seen to the next start; the column follows at a pace that leaves the store to
+// others.
+const (
+	recordEvery  = time.Second
+	sessionEvery = 2 * time.Second
+	seenEvery    = 5 * time.Second
+	columnEvery  = 10 * time.Second
+	columnPause  = 100 * time.Millisecond // between chunks of the column
+
+	recordChunk = 1000
+	// maxPending bounds the changes that wait while the store is away: half an hour at 500 a second.
+	maxPending = 1 << 20
+)
+
+// recorder is what Run owns, but for the pending changes.
+type recorder struct {
+	cursor       presence.Cursor // of follow, and of Flush after it
+	columnsSince time.Time       // last_seen before this is in the column
+
+	failures atomic.Uint64
+
+	mu      sync.Mutex // guards the following fields
+	pending []presence.Change
+	lost    int // changes that were dropped because too many waited, ever
+	told    int // of them, how many the log was told about
+}
+
+// Behind is how many changes are not written down yet.
+func (t *Tracker) Behind() int {
+	t.record.mu.Lock()
+	defer t.record.mu.Unlock()
+	return len(t.record.pending)
+}
+
+// Failures counts writes that failed and were, or will be, tried again.
+func (t *Tracker) Failures() uint64 { return t.record.failures.Load() }
+
+// Run writes presence down behind the engine until ctx ends, and then once more what is left.
+func (t *Tracker) Run(ctx context.Context) error {
+	if err := t.begin(ctx); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return t.follow(ctx) })
+	group.Go(func() error { return t.every(ctx, recordEvery, t.recordChanges) })
+	group.Go(func() error { return t.every(ctx, sessionEvery, t.checkpoint(presence.SessionPage)) })
+	group.Go(func() error { return t.every(ctx, seenEvery, t.checkpoint(presence.SeenPage)) })
+	group.Go(func() error {
+		return t.every(ctx, columnEvery, func(ctx context.Context) error { return t.recordSeen(ctx, columnPause) })
+	})
+	err := group.Wait()
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return err
+}
+
+// begin decides which changes are to be recorded: those from now on, unless it was decided before.
+func (t *Tracker) begin(ctx context.Context) error {
+	if t.record.cursor != (presence.Cursor{}) {
+		return nil
+	}
+	cursor, _, err := t.Snapshot(ctx)
+	t.record.cursor, t.record.columnsSince = cursor, t.now()
+	return err
+}
+
+// Flush writes down everything that is behind, at once. Call it after Run has returned and nothing signals
+// any more. What the time allowed by ctx does not suffice for is still in the saved pages.
+func (t *Tracker) Flush(ctx context.Context) error {
+	return errors.Join(
+		t.checkpoint(presence.SessionPage)(ctx),
+		t.checkpoint(presence.SeenPage)(ctx),
+		t.catchUp(ctx),
+		t.recordChanges(ctx),
+		t.recordSeen(ctx, 0),
+	)
+}
+
+// every runs what again and again. A failure is logged and tried again: the store may come back.
+func (t *Tracker) every(ctx context.Context, pause time.Duration, what func(context.Context) error) error {
+	ticker := time.NewTicker(pause)
+	defer ticker.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+		err := what(ctx)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			t.record.failures.Add(1)
+			if !failing {
+				t.log.ErrorContext(ctx, "presence is not written down; trying again", "err", err)
+			}
+			failing = true
+		case failing && err == nil:
+			t.log.InfoContext(ctx, "presence is written down again")
+			failing = false
+		}
+	}
+}
+
+// follow reads the engine's changes as they come.
+func (t *Tracker) follow(ctx context.Context) error {
+	for {
+		changes, err := t.Changes(ctx, t.record.cursor, 0)
+		switch {
+		case errors.Is(err, presence.ErrGap):
+			t.log.ErrorContext(ctx, "the history has a gap: changes came faster than they could be read")
+			if t.record.cursor, _, err = t.Snapshot(ctx); err != nil {
+				return err
+			}
+		case err != nil:
+			return err
+		default:
+			t.keep(changes)
+			t.record.cursor.Seq = changes[len(changes)-1].Seq
+		}
+	}
+}
+
+// catchUp reads what follow had not read when it ended, without waiting for more.
+func (t *Tracker) catchUp(ctx context.Context) error {
+	last, _, err := t.Snapshot(ctx)
+	if err != nil || t.record.cursor == last || t.record.cursor == (presence.Cursor{}) {
+		return err
+	}
+	changes, err := t.Changes(ctx, t.record.cursor, 0)
+	if err != nil {
+		return err
+	}
+	t.keep(changes)
+	t.record.cursor = last
+	return nil
+}
+
+func (t *Tracker) keep(changes []presence.Change) {
+	for _, c := range changes {
+		t.metrics.Changed(c)
+	}
+	r := &t.record
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pending = append(r.pending, changes...)
+	if over := len(r.pending) - maxPending; over > 0 {
+		r.pending = slices.Delete(r.pending, 0, over)
+		r.lost += over
+	}
+}
+
+// recordChanges writes the pending changes, oldest first, a chunk at a time.
+func (t *Tracker) recordChanges(ctx context.Context) error {
+	r := &t.record
+	for {
+		r.mu.Lock()
+		chunk := slices.Clone(r.pending[:min(recordChunk, len(r.pending))])
+		lost, untold := r.lost, r.lost-r.told
+		r.told = r.lost
+		r.mu.Unlock()
+		if untold > 0 {
+			t.log.ErrorContext(ctx, "the history has a gap: the store was away too long", "changes", untold)
+		}
+		if len(chunk) == 0 {
+			return nil
+		}
+		if err := t.store.RecordChanges(ctx, chunk); err != nil {
+			return err
+		}
+		r.mu.Lock()
+		// Changes that were dropped meanwhile were the oldest: some of this chunk.
+		r.pending = r.pending[max(0, len(chunk)-(r.lost-lost)):]
+		if len(r.pending) == 0 {
+			r.pending = nil
+		}
+		r.mu.Unlock()
+	}
+}
+
+func (t *Tracker) checkpoint(kind presence.PageKind) func(context.Context) error {
+	checkpointer, ok := t.Engine.(presence.Checkpointer)
+	if !ok {
+		return func(context.Context) error { return nil }
+	}
+	return func(ctx context.Context) error { return checkpointer.Checkpoint(ctx, kind, t.store.SavePages) }
+}
+
+// recordSeen moves the last_seen column of everybody who was seen since the last time, resting between chunks.
+func (t *Tracker) recordSeen(ctx context.Context, pause time.Duration) error {
+	since, now := t.record.columnsSince, t.now()
+	_, everybody, err := t.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	var seen []presence.Seen
+	for p := range everybody {
+		if !p.LastSeen.Before(since) {
+			seen = append(seen, presence.Seen{User: p.User, At: p.LastSeen})
+		}
+	}
+	for chunk := range slices.Chunk(seen, recordChunk) {
+		if err := t.store.RecordSeen(ctx, chunk); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+	t.record.columnsSince = now.Add(-time.Second) // stamps are taken before signals arrive
+	return nil
+}

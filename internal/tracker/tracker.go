@@ -1,0 +1,60 @@
+// Package tracker stands between the protocols and the engine. It decides what happens to presence besides
+// the rule: when changes and last_seen reach the store, and how an engine comes back after a restart. Whether somebody may send a signal at all was decided at the door (package auth);
+// what it means is the rule's business.
+package tracker
+
+import (
+	"context"
+	"iter"
+	"log/slog"
+	"time"
+
+	"github.com/offchat/presence"
+	"github.com/offchat/presence/internal/metrics"
+)
+
+// Tracker is an engine whose changes are counted and written down. All methods may be
+// called from any goroutine.
+type Tracker struct {
+	presence.Engine
+
+	store   presence.PresenceStore
+	metrics *metrics.Metrics
+	log     *slog.Logger
+	now     func() time.Time
+	record  recorder
+}
+
+// Config is what a Tracker is built from. Metrics and Log may be nil.
+type Config struct {
+	Engine  presence.Engine
+	Store   presence.PresenceStore
+	Metrics *metrics.Metrics
+	Log     *slog.Logger
+	Now     func() time.Time
+}
+
+// New makes a Tracker. Restore and Run follow, in this order.
+func New(c Config) *Tracker {
+	if c.Metrics == nil {
+		c.Metrics = metrics.Discard()
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Tracker{Engine: c.Engine, store: c.Store, metrics: c.Metrics, log: c.Log, now: c.Now}
+}
+
+// Admit makes a new account known: offline, last seen when it was created, as the recorded system has it.
+func (t *Tracker) Admit(ctx context.Context, a presence.Account) error {
+	seen := a.LastSeen
+	if seen.IsZero() {
+		seen = a.CreatedAt
+	}
+	return t.Load(ctx, one(presence.Record{Presence: presence.Presence{User: a.ID, LastSeen: seen}}))
+}
+
+func one[T any](v T) iter.Seq[T] { return func(yield func(T) bool) { yield(v) } }
