@@ -25,7 +25,8 @@ type Store interface {
 	Durable(ctx context.Context, act func(tx Tx) error) error
 
 	// Purge deletes what is out of its time: history before the given moment, sessions and revoked tokens
-	// that ended or expired before now. It works in small steps and returns how many rows went.
+	// that expired before now (a session that was ended stays until then: its row refuses its tokens). It
+	// works in small steps and returns how many rows went.
 	Purge(ctx context.Context, now, historyBefore time.Time) (int, error)
 
 	// Ping reports whether the store can answer.
@@ -142,7 +143,7 @@ type PresenceStore interface {
 	// Records returns every account's presence columns (accounts in the trash excepted), by id. Iteration
 	// ends at the first error, which is yielded.
 	Records(ctx context.Context) iter.Seq2[Presence, error]
-	// LiveSessions returns which of the given sessions exist and have not ended.
+	// LiveSessions returns every session that has not ended, with its user.
 	LiveSessions(ctx context.Context, now time.Time) (map[SessionID]UserID, error)
 
 	// SaveHold stores a user's hold, or removes it when it is not active. Holds are durable.

@@ -1,11 +1,23 @@
 // Package auth decides who somebody is and what their account may do: passwords, tokens, sessions,
 // revocation, throttles, and every act on an account. It leaves presence to the Presence port, storage to
 // the Store port, and wording on the wire to the protocols that call it.
+//
+// A token works only while its session is on the list of live sessions. The list is the store's; a bounded
+// part of it is kept in memory (cache.go), so that the usual check touches no disk. Every act that ends
+// sessions first makes that durable, then takes them from memory, then tells Presence, and only then
+// returns: what was told to be out is out.
 package auth
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"github.com/offchat/presence"
 )
@@ -17,24 +29,7 @@ type Presence interface {
 	Admit(ctx context.Context, a presence.Account) error
 }
 
-// Identity is a caller whose token was checked. It is valid for the request it was made for.
-type Identity struct {
-	User    presence.UserID
-	Session presence.SessionID
-	// Expires is when the token ends.
-	Expires time.Time
-
-	account *account
-}
-
-// Username, IsAdmin and MayRead tell what the account was at the moment of the check.
-func (id Identity) Username() string { panic("not built") }
-func (id Identity) IsAdmin() bool    { panic("not built") }
-func (id Identity) MayRead() bool    { panic("not built") }
-
-type account struct{}
-
-// Codes of the errors of Authenticate, Refresh and Verify (presence.Error.Code).
+// Codes of the errors of Authenticate, Refresh and Verify (presence.Error.Code), and of the acts.
 const (
 	CodeMissing         = "not_authenticated"  // no credentials were given
 	CodeTokenInvalid    = "token_not_valid"    // Tell: "Token is invalid or expired", or "Token has wrong type"
@@ -44,122 +39,214 @@ const (
 	CodeBadCredentials  = "bad_credentials"    // wrong name or password, or a closed account
 	CodeLastAdmin       = "last_admin"         // Conflict: nobody would be left to administer
 	CodeSelf            = "not_on_self"        // Conflict: not on one's own account
+	CodeNotAllowed      = "permission_denied"  // Forbidden: the actor is not an admin (any more)
+	CodeSetupToken      = "setup_token"        // Forbidden: not the set-up token, or none is open
+	CodeSetupDone       = "setup_done"         // Conflict: there is an admin already
+	CodeNotPending      = "not_pending"        // Conflict: only a pending account can be rejected
 )
 
-// Tokens is a pair as handed out.
-type Tokens struct {
-	Access, Refresh string
+// Codes of Invalid and Conflict errors about one field.
+const (
+	CodeRequired  = "required"   // nothing there
+	CodeTooShort  = "min_length" // fewer characters than the field needs
+	CodeTooLong   = "max_length" // more characters than the field takes
+	CodeMalformed = "invalid"    // characters or a shape the field does not take
+	CodeTaken     = "unique"     // somebody else has it
+	CodeIncorrect = "incorrect"  // the current password is not that
+)
+
+// Config is what a Service is built from. Store, Presence and Keys are required; zero values elsewhere mean
+// the default.
+type Config struct {
+	Store    presence.Store
+	Presence Presence
+	// Keys sign and verify tokens. See NewKeys.
+	Keys Keys
+
+	// AccessLifetime is how long an access token works. Default 60 min, the recorded system's.
+	AccessLifetime time.Duration
+	// RefreshLifetime is how long a session lives without a refresh. Default 7 days, the recorded system's.
+	RefreshLifetime time.Duration
+
+	Hashing  Hashing
+	Throttle Throttle
+
+	// CachedSessions bounds how many sessions are kept in memory. Beyond it the least recently used ones go
+	// and are read again from the store when they are needed. Default 1,048,576, some 300 MB when full.
+	CachedSessions int
+	// ActTimeout is how long a caller waits for a durable act before it gets Unavailable; the act itself
+	// goes on and takes effect when the disk answers. Default 5 s.
+	ActTimeout time.Duration
+
+	// Now tells the time. Default time.Now.
+	Now func() time.Time
+	// Rand gives random bytes to ids, salts and the set-up token; it must be safe for concurrent use.
+	// Default crypto/rand.Reader.
+	Rand io.Reader
+	// Log gets events a person may act on. Default: nothing is logged.
+	Log *slog.Logger
 }
 
-// NewAccount is what an account is made from. Role and Status have the zero value's meaning.
-type NewAccount struct {
-	Username, Email, Password, FirstName, LastName, Bio, Avatar string
-	Role                                                        presence.Role
-	Status                                                      presence.AccountStatus
+func (c *Config) setDefaults() {
+	setDefault(&c.AccessLifetime, time.Hour)
+	setDefault(&c.RefreshLifetime, 7*24*time.Hour)
+	setDefault(&c.CachedSessions, 1<<20)
+	setDefault(&c.ActTimeout, 5*time.Second)
+	c.Hashing.setDefaults()
+	c.Throttle.setDefaults()
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
 }
 
-// Patch changes the fields that are not nil.
-type Patch struct {
-	Username, Email, FirstName, LastName, Bio, Avatar, Password *string
-	Role                                                        *presence.Role
-	Status                                                      *presence.AccountStatus
-	Active, EmailVerified                                       *bool
+func setDefault[T comparable](v *T, value T) {
+	if *v == *new(T) {
+		*v = value
+	}
 }
 
 // Service is every act on accounts, sessions and tokens. All methods may be called from any goroutine.
 // Every act is durable before it returns.
-type Service struct{}
+type Service struct {
+	// Static after construction.
+	store     presence.Store
+	presence  Presence
+	keys      Keys
+	access    time.Duration
+	refresh   time.Duration
+	timeout   time.Duration
+	passwords *passwords
+	throttle  *throttle
+	cache     *cache
+	now       func() time.Time
+	rand      io.Reader
+	log       *slog.Logger
+	count     *Counters
+	acts      chan struct{} // a slot for every durable act under way
+	loads     singleflight.Group
 
-// Register makes an active account, signs it in and returns it with tokens. A missing e-mail becomes
-// username@offchat.local. Field of an Invalid or Conflict: username, email, password.
-func (s *Service) Register(ctx context.Context, n NewAccount, from presence.Origin) (presence.Account, Tokens, error) {
-	panic("not built")
+	// Written while wiring up only.
+	onEnd []func(presence.UserID, presence.SessionID)
+
+	background sync.WaitGroup // acts and upgrades of hashes under way
+	upgrading  sync.Mutex     // held by the one upgrade of a hash under way
+
+	setupMu sync.Mutex // guards the following field
+	setup   *[32]byte  // SHA-256 of the open set-up token
 }
 
-// Login checks name and password and opens a session. Errors: Unauthenticated CodeBadCredentials; Forbidden
-// CodeAccountInactive (Field: "pending", "suspended" or "banned"); Throttled; Unavailable.
-func (s *Service) Login(ctx context.Context, username, password string, from presence.Origin) (presence.Account, Tokens, error) {
-	panic("not built")
+// maxActs bounds the durable acts under way, so that a disk that stands still does not pile up callers.
+const maxActs = 4096
+
+// New makes a Service. It reads nothing from the store yet.
+func New(cfg Config) (*Service, error) {
+	switch {
+	case cfg.Store == nil:
+		return nil, errors.New("auth: Config.Store is missing")
+	case cfg.Presence == nil:
+		return nil, errors.New("auth: Config.Presence is missing")
+	case len(cfg.Keys.all) == 0:
+		return nil, errors.New("auth: Config.Keys is missing: make it with NewKeys")
+	}
+	cfg.setDefaults()
+	count := &Counters{}
+	return &Service{
+		store: cfg.Store, presence: cfg.Presence, keys: cfg.Keys,
+		access: cfg.AccessLifetime, refresh: cfg.RefreshLifetime, timeout: cfg.ActTimeout,
+		passwords: newPasswords(cfg.Hashing, cfg.Rand, count),
+		throttle:  newThrottle(cfg.Throttle),
+		cache:     newCache(cfg.CachedSessions),
+		now:       cfg.Now, rand: cfg.Rand, log: cfg.Log, count: count,
+		acts: make(chan struct{}, maxActs),
+	}, nil
 }
 
-// Authenticate checks an access token at the moment now. The usual case allocates nothing and touches no
-// disk. The errors are Unauthenticated with one of the codes above; CodeAccountInactive is Forbidden.
-func (s *Service) Authenticate(ctx context.Context, token string, now time.Time) (Identity, error) {
-	panic("not built")
+// sweepEvery is how often Run drops what is out of its time.
+const sweepEvery = time.Minute
+
+// Run forgets ended sessions and settled throttles from time to time, until ctx ends. The Service works
+// without it; it only holds more memory then, within its bounds.
+func (s *Service) Run(ctx context.Context) error {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+			now := s.now()
+			s.cache.sweep(now)
+			s.throttle.sweep(now)
+		}
+	}
 }
 
-// Refresh gives a new pair for a refresh token; the session's refresh tokens stay good until it ends.
-func (s *Service) Refresh(ctx context.Context, refresh string, from presence.Origin) (Tokens, error) {
-	panic("not built")
+// Close waits for the acts that are still under way: those whose callers gave up, and upgrades of password
+// hashes. Call it when no method runs any more and before the store is closed.
+func (s *Service) Close() { s.background.Wait() }
+
+// OnSessionEnd calls f, soon after and outside all locks, for every session that ends and, with
+// EverySession, for every account that changed in a way its sockets must notice (role, staff, status,
+// is_active, username). Call it only while wiring up.
+func (s *Service) OnSessionEnd(f func(presence.UserID, presence.SessionID)) {
+	s.onEnd = append(s.onEnd, f)
 }
 
-// Verify checks a token of either type.
-func (s *Service) Verify(ctx context.Context, token string) error { panic("not built") }
-
-// Logout ends the caller's session, with or without its refresh token. A refresh token of another of the
-// caller's own sessions ends that one too; anything else there is ignored.
-func (s *Service) Logout(ctx context.Context, id Identity, refresh string, from presence.Origin) error {
-	panic("not built")
+func (s *Service) tellEnded(user presence.UserID, sessions ...presence.SessionID) {
+	for _, f := range s.onEnd {
+		for _, id := range sessions {
+			f(user, id)
+		}
+	}
 }
 
-// EndSession ends one session of a user; NotFound when it is not theirs.
-func (s *Service) EndSession(ctx context.Context, actor Identity, user presence.UserID, session presence.SessionID, from presence.Origin) error {
-	panic("not built")
+// signal tells Presence what an act did. The act is durable already, so a Presence that cannot listen is
+// logged and does not fail it; a session that was closed meanwhile (ErrClosed) is no news.
+func (s *Service) signal(ctx context.Context, sig presence.Signal) (presence.Presence, bool) {
+	p, err := s.presence.Signal(ctx, sig)
+	if err != nil && !errors.Is(err, presence.ErrClosed) {
+		s.log.LogAttrs(ctx, slog.LevelError, "presence did not take a signal", slog.Int64("user", int64(sig.User)),
+			slog.String("signal", sig.Kind.String()), slog.Any("err", err))
+	}
+	return p, err == nil
 }
 
-// ForceLogout ends every session of a user.
-func (s *Service) ForceLogout(ctx context.Context, actor Identity, user presence.UserID, from presence.Origin) (presence.Account, error) {
-	panic("not built")
+// commit runs act durably and then, once it is safe on disk, what has to follow. Both run to their end even
+// when the caller's context ends or the disk takes longer than ActTimeout: an act that happened must never
+// be without its consequences. What act and then write may be read by the caller only after a nil error.
+func (s *Service) commit(ctx context.Context, op string, act func(presence.Tx) error, then func(context.Context)) error {
+	select {
+	case s.acts <- struct{}{}:
+	default:
+		return unavailable(op, errors.New("too many durable acts under way"))
+	}
+	done := make(chan error, 1)
+	s.background.Go(func() {
+		defer func() { <-s.acts }()
+		whole := context.WithoutCancel(ctx)
+		err := s.store.Durable(whole, act)
+		if err == nil && then != nil {
+			then(whole)
+		}
+		done <- err
+	})
+	patience := time.NewTimer(s.timeout)
+	defer patience.Stop()
+	select {
+	case err := <-done:
+		return presence.E(presence.Internal, op, err)
+	case <-patience.C:
+		return unavailable(op, errors.New("the store takes too long"))
+	case <-ctx.Done():
+		return unavailable(op, ctx.Err())
+	}
 }
 
-// Approve, Suspend, Ban and Activate move an account; Suspend and Ban end its sessions in the same act.
-// Errors: NotFound; Conflict CodeSelf on one's own account, CodeLastAdmin.
-func (s *Service) Approve(ctx context.Context, actor Identity, user presence.UserID, from presence.Origin) (presence.Account, error) {
-	panic("not built")
-}
-
-// Suspend: see Approve.
-func (s *Service) Suspend(ctx context.Context, actor Identity, user presence.UserID, reason string, from presence.Origin) (presence.Account, error) {
-	panic("not built")
-}
-
-// Ban closes the account too (is_active false, as recorded): see Approve.
-func (s *Service) Ban(ctx context.Context, actor Identity, user presence.UserID, reason string, from presence.Origin) (presence.Account, error) {
-	panic("not built")
-}
-
-// Activate: see Approve.
-func (s *Service) Activate(ctx context.Context, actor Identity, user presence.UserID, from presence.Origin) (presence.Account, error) {
-	panic("not built")
-}
-
-// Reject takes a pending account away (to the trash).
-func (s *Service) Reject(ctx context.Context, actor Identity, user presence.UserID, from presence.Origin) (presence.Account, error) {
-	panic("not built")
-}
-
-// Create makes an account for somebody else.
-func (s *Service) Create(ctx context.Context, actor Identity, n NewAccount, from presence.Origin) (presence.Account, error) {
-	panic("not built")
-}
-
-// Update changes an account as an admin may. What takes the right to sign in away ends all sessions in the
-// same act.
-func (s *Service) Update(ctx context.Context, actor Identity, user presence.UserID, p Patch, from presence.Origin) (presence.Account, error) {
-	panic("not built")
-}
-
-// Delete puts an account into the trash, or removes it for good.
-func (s *Service) Delete(ctx context.Context, actor Identity, user presence.UserID, permanent bool, from presence.Origin) (presence.Account, error) {
-	panic("not built")
-}
-
-// UpdateProfile changes the caller's own names and bio and, with the current one, the password; a new
-// password ends the caller's other sessions. Errors: Invalid with Field current_password or new_password.
-func (s *Service) UpdateProfile(ctx context.Context, id Identity, p Patch, current string, from presence.Origin) (presence.Account, error) {
-	panic("not built")
-}
-
-// OnSessionEnd calls f, soon after and outside all locks, for every session that ends and for every
-// account that changed in a way its sockets must notice. Call it only while wiring up.
-func (s *Service) OnSessionEnd(f func(presence.UserID, presence.SessionID)) { panic("not built") }
+// stamp is a time as it is stored and shown: UTC, microseconds, no monotonic reading.
+func stamp(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }

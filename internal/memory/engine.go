@@ -12,6 +12,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"iter"
+	"log/slog"
 	"math"
 	"slices"
 	"sync"
@@ -32,6 +33,7 @@ type Engine struct {
 	now    func() time.Time
 	start  time.Time
 	log    *changeLog
+	notice *slog.Logger
 
 	// The page directory is replaced, never modified: readers take no lock.
 	pages atomic.Pointer[directory]
@@ -70,6 +72,9 @@ type Option func(*Engine)
 // WithNode names this node in changes.
 func WithNode(name string) Option { return func(e *Engine) { e.node = name } }
 
+// WithLog tells an operator about stalls and about the breaker.
+func WithLog(log *slog.Logger) Option { return func(e *Engine) { e.notice = log } }
+
 // WithHistory bounds how many changes the log keeps for readers that fall behind (default 131,072).
 func WithHistory(changes int) Option { return func(e *Engine) { e.log.limit = max(changes, 1) } }
 
@@ -77,7 +82,10 @@ func WithHistory(changes int) Option { return func(e *Engine) { e.log.limit = ma
 func New(policy presence.Policy, options ...Option) *Engine {
 	var epoch [8]byte
 	rand.Read(epoch[:]) // never fails (crypto/rand)
-	e := &Engine{policy: policy, now: time.Now, log: newChangeLog(binary.BigEndian.Uint64(epoch[:]))}
+	e := &Engine{
+		policy: policy, now: time.Now, log: newChangeLog(binary.BigEndian.Uint64(epoch[:])),
+		notice: slog.New(slog.DiscardHandler),
+	}
 	e.start = e.now()
 	e.pages.Store(&directory{byNumber: map[uint64]*page{}})
 	for _, apply := range options {

@@ -39,6 +39,8 @@ func (e *Engine) tick(at time.Time) {
 	if gap > 0 {
 		e.lost.Add(int64(gap))
 		e.stats.Stalls.Add(1)
+		e.notice.Warn("the process stood still; every lease is extended",
+			"stood_still", gap-e.policy.HeartbeatInterval, "extended_by", gap)
 		return // whoever was waiting to be heard goes first
 	}
 	now := e.clock(at)
@@ -84,6 +86,8 @@ func (e *Engine) allowed(pages []*page, now time.Duration) bool {
 		return true
 	}
 	e.tellBreaker()
+	e.notice.Warn("too many people fell silent at once; nobody is taken offline for one lease",
+		"silent", falling, "present", counts.Online+counts.Away, "wait", e.policy.OfflineAfter)
 	for _, p := range pages {
 		p.postpone(now + e.policy.OfflineAfter)
 	}
