@@ -8,6 +8,9 @@ import (
 // UserID names a person. It is positive, given by the store and never used a second time.
 type UserID int64
 
+// Everybody stands for all users where a question may be about one or all.
+const Everybody UserID = 0
+
 // SessionID names one login, device or foreign token of a person. Real ones are random, 63 bits, so that a
 // restored backup can never give an old token a new owner.
 type SessionID int64

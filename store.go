@@ -121,6 +121,7 @@ type SessionReader interface {
 
 // LogReader reads what was written down. Pages are newest first.
 type LogReader interface {
+	// Activity is a user's own log, or with Everybody all of them.
 	Activity(ctx context.Context, user UserID, offset, limit int) ([]ActivityEntry, int, error)
 	// ActivityDays counts a user's activity entries per UTC day in [from, to).
 	ActivityDays(ctx context.Context, user UserID, from, to time.Time) (map[time.Time]int, error)
@@ -143,13 +144,19 @@ type PresenceStore interface {
 	// Records returns every account's presence columns (accounts in the trash excepted), by id. Iteration
 	// ends at the first error, which is yielded.
 	Records(ctx context.Context) iter.Seq2[Presence, error]
-	// LiveSessions returns every session that has not ended, with its user.
-	LiveSessions(ctx context.Context, now time.Time) (map[SessionID]UserID, error)
+	// LiveSessions returns every session that has not ended.
+	LiveSessions(ctx context.Context, now time.Time) (map[SessionID]LiveSession, error)
 
 	// SaveHold stores a user's hold, or removes it when it is not active. Holds are durable.
 	SaveHold(ctx context.Context, user UserID, h Hold) error
 	// Holds returns all holds.
 	Holds(ctx context.Context) (map[UserID]Hold, error)
+}
+
+// LiveSession is what a restart needs to know of a session that has not ended.
+type LiveSession struct {
+	User      UserID
+	CreatedAt time.Time
 }
 
 // Seen is when a user was last seen.

@@ -14,6 +14,34 @@ func (s *Service) ForceLogout(ctx context.Context, actor Identity, user presence
 	})
 }
 
+// SetOnlineStatus gives the engine an admin's word about somebody: one signal, from which the next sign of
+// life moves on (presence.Set). It returns the account and its presence afterwards. Errors: NotFound;
+// Conflict CodeAccountInactive when an account that may not sign in would be shown as present.
+func (s *Service) SetOnlineStatus(ctx context.Context, actor Identity, user presence.UserID, status presence.Status, from presence.Origin) (presence.Account, presence.Presence, error) {
+	const action = "set_online_status"
+	now := s.now()
+	var a presence.Account
+	var p presence.Presence
+	err := s.commit(ctx, action, func(tx presence.Tx) (err error) {
+		if err := mayAdminister(tx, actor); err != nil {
+			return err
+		}
+		if a, err = standing(tx, user, action); err != nil {
+			return err
+		}
+		if status != presence.Offline && !a.MaySignIn() {
+			return &presence.Error{Kind: presence.Conflict, Op: action, Code: CodeAccountInactive, Tell: "Account is not active"}
+		}
+		return tx.AppendAudit(presence.AuditEntry{
+			Actor: actor.User, Action: action, Target: user, TargetName: a.Username,
+			After: object(map[string]any{"online_status": status.String()}), Origin: from, At: stamp(now),
+		})
+	}, func(ctx context.Context) {
+		p, _ = s.signal(ctx, presence.Signal{User: user, Kind: presence.Set, Status: status, Actor: actor.User, At: now})
+	})
+	return a, p, err
+}
+
 // Approve, Suspend, Ban and Activate move an account; Suspend and Ban end its sessions in the same act.
 // Approve makes it active and its e-mail verified, as recorded; a closed account stays closed.
 // Errors: NotFound; Conflict CodeSelf on one's own account, CodeLastAdmin.

@@ -52,10 +52,7 @@ func (s *Service) perform(tx presence.Tx, actor Identity, user presence.UserID, 
 	if err := mayAdminister(tx, actor); err != nil {
 		return outcome{}, err
 	}
-	before, err := tx.Account(user)
-	if isKind(err, presence.NotFound) || err == nil && !before.DeletedAt.IsZero() {
-		return outcome{}, userNotFound(d.action, err)
-	}
+	before, err := standing(tx, user, d.action)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -79,6 +76,15 @@ func (s *Service) perform(tx presence.Tx, actor Identity, user presence.UserID, 
 		did.after.TokensAfter = at
 	}
 	return did, record(tx, actor, from, &did, d, at)
+}
+
+// standing finds an account that does not lie in the trash.
+func standing(tx presence.Tx, user presence.UserID, op string) (presence.Account, error) {
+	a, err := tx.Account(user)
+	if isKind(err, presence.NotFound) || err == nil && !a.DeletedAt.IsZero() {
+		return presence.Account{}, userNotFound(op, err)
+	}
+	return a, err
 }
 
 // record writes the account and the audit line.

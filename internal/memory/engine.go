@@ -48,6 +48,7 @@ type Engine struct {
 	lastJudge time.Duration
 
 	stats Stats
+	late  func(time.Duration) // told how long after a lease's end that was told
 }
 
 // Stats are facts about an engine, for metrics. The fields may be read at any time.
@@ -57,8 +58,6 @@ type Stats struct {
 	// BreakerTrips counts how often mass expiry was held back; BreakerOpen tells whether it is now.
 	BreakerTrips atomic.Uint64
 	BreakerOpen  atomic.Bool
-	// LateNanos is how late the latest expiry was told after the lease's end.
-	LateNanos atomic.Int64
 }
 
 type directory struct {
@@ -75,6 +74,9 @@ func WithNode(name string) Option { return func(e *Engine) { e.node = name } }
 // WithLog tells an operator about stalls and about the breaker.
 func WithLog(log *slog.Logger) Option { return func(e *Engine) { e.notice = log } }
 
+// WithLateness calls told with the time from the end of a lease to the change that said so. It must be quick.
+func WithLateness(told func(time.Duration)) Option { return func(e *Engine) { e.late = told } }
+
 // WithHistory bounds how many changes the log keeps for readers that fall behind (default 131,072).
 func WithHistory(changes int) Option { return func(e *Engine) { e.log.limit = max(changes, 1) } }
 
@@ -84,7 +86,7 @@ func New(policy presence.Policy, options ...Option) *Engine {
 	rand.Read(epoch[:]) // never fails (crypto/rand)
 	e := &Engine{
 		policy: policy, now: time.Now, log: newChangeLog(binary.BigEndian.Uint64(epoch[:])),
-		notice: slog.New(slog.DiscardHandler),
+		notice: slog.New(slog.DiscardHandler), late: func(time.Duration) {},
 	}
 	e.start = e.now()
 	e.pages.Store(&directory{byNumber: map[uint64]*page{}})

@@ -112,7 +112,7 @@ func (e *Engine) expire(p *page, now time.Duration, at time.Time) int {
 		due, ok := p.nextDueLocked(slot)
 		if ok && due <= now {
 			told += e.silenceLocked(p, slot, now, at)
-			e.stats.LateNanos.Store(int64(now - due))
+			e.late(now - due)
 			due, ok = p.nextDueLocked(slot)
 		}
 		if ok {

@@ -16,14 +16,18 @@ func (s *Store) Activity(ctx context.Context, user presence.UserID, offset, limi
 	error,
 ) {
 	entries, total := []presence.ActivityEntry{}, 0
+	whose := "WHERE user_id = ?1"
+	if user == presence.Everybody {
+		whose = "WHERE ?1 = 0" // the parameter has to stand somewhere
+	}
 	err := s.read.together(ctx, "read activity", func(q *sql.Tx) error {
-		err := q.QueryRowContext(ctx, `SELECT count(*) FROM activities WHERE user_id = ?1`, int64(user)).Scan(&total)
+		err := q.QueryRowContext(ctx, `SELECT count(*) FROM activities `+whose, int64(user)).Scan(&total)
 		if err != nil || total == 0 {
 			return err
 		}
 		rows, err := q.QueryContext(ctx, `
 			SELECT id, user_id, action, description, ip_address, user_agent, at FROM activities
-			WHERE user_id = ?1 ORDER BY at DESC, id DESC LIMIT ?2 OFFSET ?3`, int64(user), all(limit), max(offset, 0))
+			`+whose+` ORDER BY at DESC, id DESC LIMIT ?2 OFFSET ?3`, int64(user), all(limit), max(offset, 0))
 		return eachRow(rows, err, func(row scanner) error {
 			var e presence.ActivityEntry
 			err := row.Scan(&e.ID, &e.User, &e.Action, &e.Description, &e.IP, &e.UserAgent, (*moment)(&e.At))

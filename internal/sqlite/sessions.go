@@ -62,16 +62,19 @@ func (t *tx) TokenRevoked(jti string) (revoked bool, err error) {
 }
 
 // LiveSessions implements presence.PresenceStore.
-func (s *Store) LiveSessions(ctx context.Context, now time.Time) (map[presence.SessionID]presence.UserID, error) {
-	live := map[presence.SessionID]presence.UserID{}
-	err := s.read.each(ctx, "list live sessions", `SELECT id, user_id FROM sessions WHERE ended_at = 0 AND expires_at > ?1`,
+func (s *Store) LiveSessions(ctx context.Context, now time.Time) (map[presence.SessionID]presence.LiveSession, error) {
+	live := map[presence.SessionID]presence.LiveSession{}
+	err := s.read.each(ctx, "list live sessions",
+		`SELECT id, user_id, created_at FROM sessions WHERE ended_at = 0 AND expires_at > ?1`,
 		[]any{micros(now)}, func(row scanner) error {
 			var (
-				id   presence.SessionID
-				user presence.UserID
+				id      presence.SessionID
+				one     presence.LiveSession
+				created int64
 			)
-			err := row.Scan(&id, &user)
-			live[id] = user
+			err := row.Scan(&id, &one.User, &created)
+			one.CreatedAt = fromMicros(created)
+			live[id] = one
 			return err
 		})
 	return live, err

@@ -68,6 +68,10 @@ func activityPages(t *testing.T, h *Harness) {
 			}
 		}
 	}
+	if page, total, err := h.Store.Activity(t.Context(), presence.Everybody, 0, 1); len(page) != 1 || total != 4 ||
+		err != nil || page[0].Action != "bob's" {
+		t.Errorf("everybody's activity: %v, %d, %v", page, total, err)
+	}
 	if page, total, err := h.Store.Activity(t.Context(), 4711, 0, 10); len(page) != 0 || total != 0 || err != nil {
 		t.Errorf("nobody's activity: %v, %d, %v", page, total, err)
 	}

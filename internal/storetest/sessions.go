@@ -184,8 +184,8 @@ func liveSessions(t *testing.T, h *Harness) {
 	}
 	signIn(t, h.Store, at(301, time.Hour, 0), at(302, time.Hour, time.Minute), at(303, time.Minute, 0),
 		at(304, 10*time.Minute, 0))
-	live := get[map[presence.SessionID]presence.UserID](t)(h.Store.LiveSessions(t.Context(), after(10*time.Minute)))
-	same(t, "live", live, map[presence.SessionID]presence.UserID{301: id})
+	live := get[map[presence.SessionID]presence.LiveSession](t)(h.Store.LiveSessions(t.Context(), after(10*time.Minute)))
+	same(t, "live", live, map[presence.SessionID]presence.LiveSession{301: {User: id, CreatedAt: noon}})
 }
 
 func endSessions(t *testing.T, h *Harness) {
@@ -206,8 +206,10 @@ func endSessions(t *testing.T, h *Harness) {
 	if ended := end(303); !slices.Equal(ended, []presence.SessionID{301, 304}) {
 		t.Errorf("all but 303: ended %v, want 301 and 304", ended)
 	}
-	live := get[map[presence.SessionID]presence.UserID](t)(h.Store.LiveSessions(t.Context(), noon))
-	same(t, "live", live, map[presence.SessionID]presence.UserID{303: ada, 400: bob})
+	live := get[map[presence.SessionID]presence.LiveSession](t)(h.Store.LiveSessions(t.Context(), noon))
+	same(t, "live", live, map[presence.SessionID]presence.LiveSession{
+		303: {User: ada, CreatedAt: noon}, 400: {User: bob, CreatedAt: noon},
+	})
 	if ended := end(0); !slices.Equal(ended, []presence.SessionID{303}) {
 		t.Errorf("all: ended %v, want 303", ended)
 	}

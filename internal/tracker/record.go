@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -33,23 +32,11 @@ type recorder struct {
 	cursor       presence.Cursor // of follow, and of Flush after it
 	columnsSince time.Time       // last_seen before this is in the column
 
-	failures atomic.Uint64
-
 	mu      sync.Mutex // guards the following fields
 	pending []presence.Change
 	lost    int // changes that were dropped because too many waited, ever
 	told    int // of them, how many the log was told about
 }
-
-// Behind is how many changes are not written down yet.
-func (t *Tracker) Behind() int {
-	t.record.mu.Lock()
-	defer t.record.mu.Unlock()
-	return len(t.record.pending)
-}
-
-// Failures counts writes that failed and were, or will be, tried again.
-func (t *Tracker) Failures() uint64 { return t.record.failures.Load() }
 
 // Run writes presence down behind the engine until ctx ends, and then once more what is left.
 func (t *Tracker) Run(ctx context.Context) error {
@@ -107,7 +94,7 @@ func (t *Tracker) every(ctx context.Context, pause time.Duration, what func(cont
 		err := what(ctx)
 		switch {
 		case err != nil && ctx.Err() == nil:
-			t.record.failures.Add(1)
+			t.metrics.Store.Errors.Inc()
 			if !failing {
 				t.log.ErrorContext(ctx, "presence is not written down; trying again", "err", err)
 			}
@@ -165,6 +152,7 @@ func (t *Tracker) keep(changes []presence.Change) {
 		r.pending = slices.Delete(r.pending, 0, over)
 		r.lost += over
 	}
+	t.metrics.Store.Backlog.Set(float64(len(r.pending)))
 }
 
 // recordChanges writes the pending changes, oldest first, a chunk at a time.
@@ -191,6 +179,7 @@ func (t *Tracker) recordChanges(ctx context.Context) error {
 		if len(r.pending) == 0 {
 			r.pending = nil
 		}
+		t.metrics.Store.Backlog.Set(float64(len(r.pending)))
 		r.mu.Unlock()
 	}
 }

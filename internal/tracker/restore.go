@@ -4,14 +4,16 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/offchat/presence"
 )
 
 // Restore brings everybody back into the engine after a restart, before anything else is signalled: status,
-// last_seen and sessions as they were, each lease fresh and full, no change published. A session that ended
-// durably in the last moment, before its change was written behind, is not brought back: its user is
-// offline, and the history gets the change that is missing.
+// last_seen and sessions as they were, each lease fresh and full, no change published. Sessions are durable
+// at once while changes are written behind, so after a crash sessions know better: one that ended in the last
+// moment takes its user offline, one that began brings its user online, and the history gets the change that
+// is missing.
 func (t *Tracker) Restore(ctx context.Context) error {
 	fill, err := t.savedPages(ctx)
 	if err != nil {
@@ -25,9 +27,11 @@ func (t *Tracker) Restore(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read holds: %w", err)
 	}
-	signedIn := make(map[presence.UserID]bool, len(live))
-	for _, user := range live {
-		signedIn[user] = true
+	newest := make(map[presence.UserID]presence.SessionID, len(live))
+	for id, one := range live {
+		if known, ok := newest[one.User]; !ok || one.CreatedAt.After(live[known].CreatedAt) {
+			newest[one.User] = id
+		}
 	}
 
 	var missing []presence.Change
@@ -40,7 +44,7 @@ func (t *Tracker) Restore(ctx context.Context) error {
 			}
 			r := presence.Record{Presence: p, Hold: holds[p.User]}
 			fill(&r)
-			if change, gone := settle(&r, live, signedIn[p.User]); gone {
+			if change, unknown := settle(&r, live, newest[p.User]); unknown {
 				missing = append(missing, change)
 			}
 			if !yield(r) {
@@ -83,24 +87,39 @@ func (t *Tracker) savedPages(ctx context.Context) (func(*presence.Record), error
 	return fill, nil
 }
 
-// settle leaves only sessions that are still good. It reports the change to write down when that takes the
-// user offline: online without any session left means that the last one ended and was not recorded yet.
-func settle(r *presence.Record, live map[presence.SessionID]presence.UserID, signedIn bool) (presence.Change, bool) {
-	if r.Status == presence.Offline && !r.Hold.Active {
+// settle makes a record agree with the sessions that are still good; newest is the one of them that began
+// last, or 0. It reports the change to write down when that changes the status.
+func settle(r *presence.Record, live map[presence.SessionID]presence.LiveSession, newest presence.SessionID) (presence.Change, bool) {
+	if r.Hold.Active {
+		return presence.Change{}, false
+	}
+	if r.Status == presence.Offline {
 		r.Sessions = nil
+		if began := live[newest].CreatedAt; newest != 0 && began.After(r.Since) {
+			r.Sessions = []presence.Session{{ID: newest}}
+			return move(r, presence.Online, presence.CauseLogin, began), true
+		}
 		return presence.Change{}, false
 	}
 	knew := len(r.Sessions)
 	r.Sessions = slices.DeleteFunc(r.Sessions, func(s presence.Session) bool {
-		return s.ID != presence.StandIn && live[s.ID] != r.User
+		return s.ID != presence.StandIn && live[s.ID].User != r.User
 	})
-	if r.Hold.Active || len(r.Sessions) > 0 || knew == 0 && signedIn {
+	if len(r.Sessions) > 0 || knew == 0 && newest != 0 {
 		return presence.Change{}, false
 	}
+	return move(r, presence.Offline, presence.CauseLogout, r.LastSeen), true
+}
+
+// move changes the status of a record as a signal at that moment would have.
+func move(r *presence.Record, to presence.Status, cause presence.Cause, at time.Time) presence.Change {
 	from := r.Status
-	r.Status, r.Cause, r.Since = presence.Offline, presence.CauseLogout, r.LastSeen
+	if at.After(r.LastSeen) {
+		r.LastSeen = at
+	}
+	r.Status, r.Cause, r.Since = to, cause, at
 	r.Version++
 	return presence.Change{
-		User: r.User, From: from, To: presence.Offline, Cause: r.Cause, At: r.Since, LastSeen: r.LastSeen, Version: r.Version,
-	}, true
+		User: r.User, From: from, To: to, Cause: cause, At: at, LastSeen: r.LastSeen, Version: r.Version,
+	}
 }

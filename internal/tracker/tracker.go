@@ -5,6 +5,7 @@ package tracker
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"log/slog"
 	"time"
@@ -13,7 +14,7 @@ import (
 	"github.com/offchat/presence/internal/metrics"
 )
 
-// Tracker is an engine whose changes are counted and written down. All methods may be
+// Tracker is an engine whose signals and changes are counted, and whose changes are written down. All methods may be
 // called from any goroutine.
 type Tracker struct {
 	presence.Engine
@@ -46,6 +47,24 @@ func New(c Config) *Tracker {
 		c.Now = time.Now
 	}
 	return &Tracker{Engine: c.Engine, store: c.Store, metrics: c.Metrics, log: c.Log, now: c.Now}
+}
+
+// Signal passes a signal to the engine and counts it. It shadows the embedded engine's method and has the
+// same contract.
+func (t *Tracker) Signal(ctx context.Context, s presence.Signal) (presence.Presence, error) {
+	p, err := t.Engine.Signal(ctx, s)
+	count := &t.metrics.Heartbeats
+	switch {
+	case s.Kind != presence.Heartbeat:
+		count.OtherSignals.Inc()
+	case err == nil:
+		count.Recorded.Inc()
+	case errors.Is(err, presence.ErrClosed):
+		count.Closed.Inc()
+	default:
+		count.Unavailable.Inc()
+	}
+	return p, err
 }
 
 // Admit makes a new account known: offline, last seen when it was created, as the recorded system has it.

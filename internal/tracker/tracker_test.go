@@ -85,7 +85,7 @@ type fakeStore struct {
 	seen     map[presence.UserID]time.Time
 	saved    map[presence.PageKind]int
 	rows     []presence.Presence
-	live     map[presence.SessionID]presence.UserID
+	live     map[presence.SessionID]presence.LiveSession
 	holds    map[presence.UserID]presence.Hold
 }
 
@@ -138,7 +138,7 @@ func (s *fakeStore) Records(context.Context) iter.Seq2[presence.Presence, error]
 	}
 }
 
-func (s *fakeStore) LiveSessions(context.Context, time.Time) (map[presence.SessionID]presence.UserID, error) {
+func (s *fakeStore) LiveSessions(context.Context, time.Time) (map[presence.SessionID]presence.LiveSession, error) {
 	return s.live, nil
 }
 func (s *fakeStore) SaveHold(context.Context, presence.UserID, presence.Hold) error { return nil }
@@ -224,8 +224,12 @@ func TestRestore(t *testing.T) {
 	s.rows = []presence.Presence{
 		row(1, presence.Online), row(2, presence.Online), row(3, presence.Online), row(4, presence.Online),
 		row(5, presence.Offline), row(6, presence.Away), row(7, presence.Offline), row(8, presence.Online),
+		row(9, presence.Offline),
 	}
-	s.live = map[presence.SessionID]presence.UserID{1001: 1, 1002: 2, 1006: 6, 1005: 5, 2001: 1}
+	s.live = map[presence.SessionID]presence.LiveSession{
+		1001: {User: 1}, 1002: {User: 2}, 1006: {User: 6}, 1005: {User: 5}, 2001: {User: 1},
+		1009: {User: 9, CreatedAt: seen.Add(time.Second)},
+	}
 	s.holds = map[presence.UserID]presence.Hold{7: {Active: true, Status: presence.Online}}
 	known := map[presence.UserID][]presence.Session{
 		1: {{ID: 1001}, {ID: 3001}}, 4: {{ID: 1004}}, 5: {{ID: 1005}}, 8: {{ID: presence.StandIn}},
@@ -248,6 +252,7 @@ func TestRestore(t *testing.T) {
 		{"away stays away", 6, presence.Away, 0},
 		{"a hold comes back", 7, presence.Offline, 0},
 		{"an admin's lease comes back", 8, presence.Online, 1},
+		{"a login of the last moment: the session was durable, the change was not", 9, presence.Online, 1},
 	}
 	byUser := func(r presence.Record, id presence.UserID) int { return cmp.Compare(r.User, id) }
 	for _, c := range cases {
@@ -262,7 +267,7 @@ func TestRestore(t *testing.T) {
 	if !e.loaded[6].Hold.Active {
 		t.Error("the hold is lost")
 	}
-	if len(s.recorded) != 2 || s.recorded[0].User != 3 || s.recorded[1].User != 4 || s.recorded[0].Version != 5 || s.recorded[0].To != presence.Offline {
+	if len(s.recorded) != 3 || s.recorded[2].User != 9 || s.recorded[2].To != presence.Online || s.recorded[0].User != 3 || s.recorded[1].User != 4 || s.recorded[0].Version != 5 || s.recorded[0].To != presence.Offline {
 		t.Errorf("what was missing in the history: %+v", s.recorded)
 	}
 }

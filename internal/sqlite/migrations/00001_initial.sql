@@ -88,7 +88,7 @@ CREATE TABLE sessions (
 ) STRICT;
 
 CREATE INDEX sessions_user ON sessions (user_id);
-CREATE INDEX sessions_live ON sessions (expires_at, user_id) WHERE ended_at = 0;
+CREATE INDEX sessions_live ON sessions (expires_at, user_id, created_at) WHERE ended_at = 0;
 CREATE INDEX sessions_expires ON sessions (expires_at);
 
 CREATE TABLE revoked_tokens (

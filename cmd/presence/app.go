@@ -1,0 +1,271 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/offchat/presence"
+	"github.com/offchat/presence/internal/auth"
+	"github.com/offchat/presence/internal/config"
+	"github.com/offchat/presence/internal/control"
+	"github.com/offchat/presence/internal/httpd"
+	"github.com/offchat/presence/internal/memory"
+	"github.com/offchat/presence/internal/metrics"
+	"github.com/offchat/presence/internal/sqlite"
+	"github.com/offchat/presence/internal/tracker"
+)
+
+const (
+	purgeEvery = time.Hour
+	// flushTime is how long the end may take to write down what is behind. What it does not suffice for is
+	// restored from the last checkpoint.
+	flushTime = 10 * time.Second
+)
+
+// app is everything of a server but its doors to the network. `serve` opens those; the other commands use an
+// app of their own when no server runs, so that an act is the same code either way.
+type app struct {
+	cfg      *config.Config
+	log      *slog.Logger
+	registry *prometheus.Registry
+	metrics  *metrics.Metrics
+	ready    httpd.Readiness
+
+	unlock  func()
+	store   *sqlite.Store
+	engine  *memory.Engine
+	tracker *tracker.Tracker
+	auth    *auth.Service
+	control net.Listener
+}
+
+// openApp takes the data directory and puts the parts together, in the order in which they need each other.
+// Nothing runs yet. Close the app, or run it, which closes it.
+func openApp(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *app, err error) {
+	a := &app{cfg: cfg, log: log, registry: prometheus.NewRegistry()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+	a.metrics = metrics.New(a.registry, build())
+
+	dir := dataDir(cfg.Data)
+	if err := dir.make(); err != nil {
+		return nil, err
+	}
+	if a.unlock, err = dir.lock(); err != nil {
+		return nil, err
+	}
+	keys, err := signingKeys(cfg, dir)
+	if err != nil {
+		return nil, err
+	}
+	if a.store, err = sqlite.Open(ctx, dir.database(), sqlite.Options{Log: log}); err != nil {
+		return nil, err
+	}
+	policy := presence.Policy{OfflineAfter: cfg.OfflineAfter, LeaveGrace: cfg.LeaveGrace, HeartbeatInterval: cfg.HeartbeatInterval}
+	a.engine = memory.New(policy, memory.WithNode(nodeName()), memory.WithLog(log),
+		memory.WithLateness(func(late time.Duration) { a.metrics.DetectionDelay.Observe(late.Seconds()) }))
+	a.tracker = tracker.New(tracker.Config{Engine: a.engine, Store: a.store, Metrics: a.metrics, Log: log})
+	a.auth, err = auth.New(auth.Config{
+		Store: a.store, Presence: a.tracker, Keys: keys, Log: log,
+		AccessLifetime: cfg.AccessTokenLifetime, RefreshLifetime: cfg.RefreshTokenLifetime,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if a.control, err = dir.listenControl(); err != nil {
+		return nil, err
+	}
+	a.watch()
+	return a, nil
+}
+
+// signingKeys are the configured ones, or the one that the first start made.
+func signingKeys(cfg *config.Config, dir dataDir) (auth.Keys, error) {
+	key := []byte(cfg.SigningKey)
+	if len(key) == 0 {
+		var err error
+		if key, err = auth.LoadOrCreateKey(dir.key()); err != nil {
+			return auth.Keys{}, err
+		}
+	}
+	var old [][]byte
+	for _, k := range cfg.SigningKeysOld {
+		old = append(old, []byte(k))
+	}
+	return auth.NewKeys(key, old...)
+}
+
+// watch tells Prometheus the numbers that the parts keep themselves.
+func (a *app) watch() {
+	count, engine := a.auth.Counters(), a.engine.Stats()
+	a.metrics.Watch(metrics.Watched{
+		Users: func() presence.Counts {
+			counts, _ := a.engine.Counts(context.Background()) // the embedded engine always knows
+			return counts
+		},
+		Stalls: engine.Stalls.Load, BreakerTrips: engine.BreakerTrips.Load, BreakerOpen: engine.BreakerOpen.Load,
+		LoginsAccepted: count.Logins.Load, LoginsRefused: count.LoginsFailed.Load, LoginsThrottled: count.LoginsThrottled.Load,
+		Registrations: count.Registrations.Load, TokensRefused: count.TokensRefused.Load,
+		HashRuns: count.HashRuns.Load, HashesRefused: count.HashesRefused.Load,
+		SessionLoads: count.SessionLoads.Load, CachedSessions: a.auth.CachedSessions,
+		StoreActs:    func() uint64 { return a.store.Stats().Acts },
+		StoreCommits: func() uint64 { return a.store.Stats().Commits },
+	})
+}
+
+// door is a part through which requests come in. It returns when ctx ends and its last request is answered.
+type door func(ctx context.Context) error
+
+// run restores presence, starts everything, calls opened, and works until ctx ends or a part fails. Then it
+// goes back the way it came: doors first, so that nothing comes in; then what they stand on; then what is
+// still to be written; then the store and the lock. It closes the app.
+func (a *app) run(ctx context.Context, opened func(context.Context) error, doors ...door) error {
+	// The parts outlive the doors: their context does not end with ctx.
+	partsCtx, stopParts := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopParts()
+	parts, partsCtx := errgroup.WithContext(partsCtx)
+	front, frontCtx := errgroup.WithContext(ctx)
+
+	for _, open := range doors {
+		front.Go(func() error { return open(frontCtx) })
+	}
+	front.Go(func() error {
+		if err := a.tracker.Restore(frontCtx); err != nil {
+			return err
+		}
+		a.startParts(parts, partsCtx)
+		a.ready.Start(httpd.Check{Name: "store", Run: a.store.Ping})
+		front.Go(func() error { return a.serveControl(frontCtx) })
+		return opened(frontCtx)
+	})
+	front.Go(func() error { // a part that fails takes the doors with it
+		select {
+		case <-partsCtx.Done():
+			return errPartFailed
+		case <-frontCtx.Done():
+			return nil
+		}
+	})
+	err := stopped(front.Wait())
+
+	a.auth.Close()
+	stopParts()
+	err = errors.Join(err, stopped(parts.Wait()))
+	if a.ready.Started() { // else the engine is empty, and must not be written down
+		flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTime)
+		defer cancel()
+		err = errors.Join(err, a.tracker.Flush(flush))
+	}
+	return errors.Join(err, a.close())
+}
+
+// startParts starts what works in the background.
+func (a *app) startParts(parts *errgroup.Group, ctx context.Context) {
+	parts.Go(func() error { return a.engine.Run(ctx) })
+	parts.Go(func() error { return a.tracker.Run(ctx) })
+	parts.Go(func() error { return a.auth.Run(ctx) })
+	parts.Go(func() error { return a.purge(ctx) })
+	parts.Go(func() error {
+		select {
+		case <-a.store.Failed():
+			return fmt.Errorf("the disk failed: %w", a.store.Ping(ctx))
+		case <-ctx.Done():
+			return nil
+		}
+	})
+}
+
+// purge deletes what is out of its time, now and every hour.
+func (a *app) purge(ctx context.Context) error {
+	ticker := time.NewTicker(purgeEvery)
+	defer ticker.Stop()
+	for {
+		at := now()
+		switch gone, err := a.store.Purge(ctx, at, at.Add(-a.cfg.HistoryRetention)); {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			a.log.LogAttrs(ctx, slog.LevelError, "old rows could not be purged", slog.Any("err", err))
+		case gone > 0:
+			a.log.LogAttrs(ctx, slog.LevelInfo, "old rows were purged", slog.Int("rows", gone))
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// serveControl answers the command line until ctx ends.
+func (a *app) serveControl(ctx context.Context) error {
+	srv := &http.Server{
+		Handler:           control.New(a.auth, a.store, a.tracker),
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
+		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(a.control) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTime)
+	defer cancel()
+	if err := srv.Shutdown(grace); err != nil {
+		_ = srv.Close() // a list that nobody reads
+	}
+	<-ended
+	return nil
+}
+
+// close gives back what openApp took, last first. Parts must not run any more.
+func (a *app) close() error {
+	var err error
+	if a.control != nil {
+		_ = a.control.Close() // once more after serveControl is fine
+		_ = os.Remove(dataDir(a.cfg.Data).socket())
+	}
+	if a.store != nil {
+		err = a.store.Close()
+	}
+	if a.unlock != nil {
+		a.unlock()
+	}
+	return err
+}
+
+// errPartFailed ends the doors when a part has failed; the part's own error is told instead.
+var errPartFailed = errors.New("a part failed")
+
+// stopped takes the error away that only says that the end was asked for.
+func stopped(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, errPartFailed) {
+		return nil
+	}
+	return err
+}
+
+// nodeName is what changes say they come from.
+func nodeName() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "presence"
+	}
+	return name
+}
+
+func now() time.Time { return time.Now() }

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// dataDir is the directory with everything a server keeps. Whoever holds its lock may open what is in it.
+type dataDir string
+
+func (d dataDir) database() string { return filepath.Join(string(d), "presence.db") }
+func (d dataDir) key() string      { return filepath.Join(string(d), "signing.key") }
+func (d dataDir) lockFile() string { return filepath.Join(string(d), "lock") }
+func (d dataDir) socket() string   { return filepath.Join(string(d), "control.sock") }
+
+// errInUse: another process has the data directory.
+var errInUse = errors.New("the data directory is in use")
+
+// make creates the directory, for its owner only, when it is not there.
+func (d dataDir) make() error {
+	if err := os.MkdirAll(string(d), 0o700); err != nil {
+		return fmt.Errorf("the data directory cannot be made: %w", err)
+	}
+	return nil
+}
+
+// exists reports whether a server has ever kept anything here.
+func (d dataDir) exists() bool {
+	_, err := os.Stat(d.database())
+	return err == nil
+}
+
+// lock takes the directory for this process, or returns an error that wraps errInUse and names the holder.
+// The lock ends with unlock, or with the process, however it ends.
+func (d dataDir) lock() (unlock func(), err error) {
+	file, err := os.OpenFile(d.lockFile(), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock the data directory: %w", err)
+	}
+	if err := flock(file); err != nil {
+		holder, _ := os.ReadFile(d.lockFile()) // only for the message
+		file.Close()
+		if !errors.Is(err, errInUse) {
+			return nil, fmt.Errorf("lock the data directory: %w", err)
+		}
+		by := ""
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(holder))); err == nil {
+			by = fmt.Sprintf(" by process %d", pid)
+		}
+		return nil, fmt.Errorf("%w%s: %s", errInUse, by, string(d))
+	}
+	// Who holds it, for the message above. Losing this line loses nothing else.
+	_ = file.Truncate(0)
+	_, _ = file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return func() { file.Close() }, nil
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/offchat/presence"
+	"github.com/offchat/presence/internal/compat"
+	"github.com/offchat/presence/internal/config"
+	"github.com/offchat/presence/internal/httpd"
+)
+
+type serveCmd struct {
+	settingFlags
+}
+
+// Help is shown by --help.
+func (serveCmd) Help() string {
+	return `Without any configuration it listens on the loopback interface and keeps its data in your home directory. While there is no admin it prints a link, good once, that makes one. It stops at SIGINT or SIGTERM: requests under way are answered, and everybody who is online stays online for the next start.
+
+Examples:
+
+    presence serve
+    presence serve --listen 127.0.0.1:9000 --data ./data
+    PRESENCE_OFFLINE_AFTER=12s PRESENCE_HEARTBEAT_INTERVAL=3s presence serve
+    presence serve --config /etc/presence.toml --ops-listen 127.0.0.1:9100`
+}
+
+// Run serves until the process is told to stop.
+func (c *serveCmd) Run(p *process) error {
+	cfg, err := c.load(p)
+	if err != nil {
+		return err
+	}
+	return serve(p.ctx, cfg, p.stderr, p.opened)
+}
+
+// addresses are where a running server listens.
+type addresses struct{ public, ops net.Addr }
+
+// serve runs a server until ctx ends. It calls opened, if there is one, when it is ready.
+func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened func(addresses)) error {
+	log := newLogger(cfg, stderr, slog.LevelDebug)
+	a, err := openApp(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+
+	// The addresses are taken before anything starts: one that is in use is found out at once.
+	public, ops, err := listen(ctx, cfg)
+	if err != nil {
+		return errors.Join(err, a.close())
+	}
+	defer closeAll(public, ops) // whatever nobody served
+
+	contract := compat.New(compat.Config{
+		Auth: a.auth, Presence: a.tracker, Accounts: a.store, Logs: a.store,
+		Told: compat.Told{
+			HeartbeatInterval: cfg.HeartbeatInterval, IdleAfter: cfg.IdleAfter,
+			OfflineAfter: cfg.OfflineAfter, RefreshInterval: cfg.RefreshInterval,
+		},
+		BaseURL: httpd.BaseURL, Origin: origin, AllowOrigin: socketOrigins(cfg, public.Addr()),
+		Metrics: a.metrics, Log: log,
+	})
+	site := http.NewServeMux()
+	contract.Register(site)
+	(&pages{auth: a.auth, store: a.store, origin: origin, log: log}).register(site)
+
+	server := httpd.New(httpd.Options{
+		Handler: site, Ready: &a.ready, Metrics: a.metrics.HTTP, Log: log,
+		TrustedProxies: cfg.TrustedProxies, CORSOrigins: cfg.CORSOrigins,
+		ExposeHeaders: []string{"Presence-Heartbeat-Interval", "Presence-Idle-After", "Presence-Offline-After", "Presence-Refresh-Interval"},
+	})
+	doors := []door{
+		func(ctx context.Context) error { return server.Serve(ctx, public) },
+		contract.Run,
+	}
+	where := addresses{public: public.Addr()}
+	if ops != nil {
+		where.ops = ops.Addr()
+		operators := httpd.NewOps(&a.ready, promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}), log)
+		doors = append(doors, func(ctx context.Context) error { return operators.Serve(ctx, ops) })
+	}
+	return a.run(ctx, func(ctx context.Context) error {
+		if err := greet(ctx, stderr, a, where); err != nil {
+			return err
+		}
+		if opened != nil {
+			opened(where)
+		}
+		return nil
+	}, doors...)
+}
+
+func listen(ctx context.Context, cfg *config.Config) (public, ops net.Listener, err error) {
+	if public, err = httpd.Listen(ctx, cfg.Listen); err != nil {
+		return nil, nil, addressError("listen", cfg.Listen, err)
+	}
+	if cfg.OpsListen != "off" {
+		if ops, err = httpd.Listen(ctx, cfg.OpsListen); err != nil {
+			public.Close()
+			return nil, nil, addressError("ops_listen", cfg.OpsListen, err)
+		}
+	}
+	return public, ops, nil
+}
+
+func addressError(key, address string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s: another program listens at %s; choose another address with --listen, or stop it", key, address)
+	}
+	return fmt.Errorf("%s: %w", key, err)
+}
+
+func closeAll(listeners ...net.Listener) {
+	for _, ln := range listeners {
+		if ln != nil {
+			ln.Close() // a second time does no harm
+		}
+	}
+}
+
+// greet tells a person where the server is and, while there is no admin, how to make one. The link goes to
+// standard error as it is and never into the log, which is kept, searched and shipped elsewhere.
+func greet(ctx context.Context, out io.Writer, a *app, where addresses) error {
+	token, needed, err := a.auth.BeginSetup(ctx)
+	if err != nil {
+		return err
+	}
+	base := "http://" + reachable(where.public.String())
+	a.log.LogAttrs(ctx, slog.LevelInfo, "ready", slog.String("address", where.public.String()), slog.String("data", a.cfg.Data),
+		slog.String("version", build().Version))
+	fmt.Fprintf(out, "\nPresence is ready at %s/\n", base)
+	if where.ops != nil {
+		fmt.Fprintf(out, "Metrics and profiles are at http://%s/\n", reachable(where.ops.String()))
+	}
+	if needed {
+		fmt.Fprintf(out, "\nThere is no admin yet. Open this link to make one; it works once:\n\n    %s/setup?token=%s\n\n"+
+			"or make one here:\n\n    presence user create NAME --role admin --data %s\n", base, token, quoted(a.cfg.Data))
+	}
+	fmt.Fprintln(out)
+	return nil
+}
+
+// origin is where a request came from, which httpd found out.
+func origin(r *http.Request) presence.Origin {
+	return presence.Origin{IP: httpd.ClientIP(r), UserAgent: r.UserAgent(), RequestID: httpd.RequestID(r)}
+}
+
+// socketOrigins are the origins whose pages may open WebSockets: the configured ones, and our own.
+func socketOrigins(cfg *config.Config, public net.Addr) func(string) bool {
+	own := []string{"http://" + reachable(public.String())}
+	if _, port, err := net.SplitHostPort(public.String()); err == nil {
+		own = append(own, "http://localhost:"+port)
+	}
+	return func(origin string) bool {
+		return slices.Contains(cfg.CORSOrigins, origin) || slices.Contains(own, origin)
+	}
+}
+
+// quoted writes a word for a shell.
+func quoted(word string) string {
+	if word != "" && strings.Trim(word, shellSafe) == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+const shellSafe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+:@%,="

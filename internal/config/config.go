@@ -1,0 +1,147 @@
+// Package config decides what the settings are: their names, units, defaults and bounds, where each may be
+// written, which place wins, and what is refused. It leaves what the settings do to the parts that get them.
+//
+// There is one struct. Its tags are the table from which the flags, the environment variables, the keys of
+// the file, the help and `config show` are made, so they cannot differ. Flags beat the environment, the
+// environment beats the file, the file beats the defaults. Nothing reads the environment after Load.
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is every setting. A setting with the key offline_after is also the flag --offline-after and the
+// variable PRESENCE_OFFLINE_AFTER. Secrets may be read from a file instead: signing_key_file in the file,
+// PRESENCE_SIGNING_KEY_FILE, --signing-key-file.
+//
+// The tags: key, default, min and max of durations, choices of words, as for how the text is read where the
+// type alone does not tell, help for people.
+type Config struct {
+	// Listen is where the public server listens. Loopback by default: what is to be reached from elsewhere
+	// belongs behind a proxy that speaks TLS, and that is a decision.
+	Listen string `key:"listen" default:"127.0.0.1:8000" as:"address" help:"Address of the public server, host:port. Port 0 picks a free one."`
+
+	// OpsListen is where metrics and profiles are served; never on the public address.
+	OpsListen string `key:"ops_listen" default:"off" as:"address-or-off" help:"Address of the operators' server with /metrics, /debug/pprof, /healthz and /readyz, host:port, or off."`
+
+	// Data is the directory with the database, the keys and the control socket. The default does not depend
+	// on the working directory, so that the command line finds the server's data from anywhere, and so that no
+	// database with people's e-mail addresses is left lying in a source tree.
+	Data string `key:"data" as:"path" help:"Data directory: database, keys, control socket. Default: $XDG_DATA_HOME/presence, else ~/.local/share/presence."`
+
+	// OfflineAfter is how long an online user may be silent before being shown offline. Two minutes is the
+	// founding document's value; clients beat every 30 s, so three beats may be lost.
+	OfflineAfter time.Duration `key:"offline_after" default:"2m" min:"1s" max:"24h" help:"Silence after which somebody is offline. At least twice heartbeat_interval."`
+
+	// HeartbeatInterval is what clients are told.
+	HeartbeatInterval time.Duration `key:"heartbeat_interval" default:"30s" min:"1s" max:"12h" help:"How often clients are told to send a heartbeat."`
+
+	// RefreshInterval is what dashboards that poll are told.
+	RefreshInterval time.Duration `key:"refresh_interval" default:"10s" min:"1s" max:"1h" help:"How often dashboards that poll are told to refresh."`
+
+	// SweepInterval is for engines that look for expired leases at intervals. The embedded one looks when a
+	// lease is due and does not use it.
+	SweepInterval time.Duration `key:"sweep_interval" default:"1s" min:"1s" max:"1m" help:"How often engines that sweep look for silent users; the embedded engine needs no sweep."`
+
+	// LeaveGrace keeps a reload or a change of network from looking like leaving.
+	LeaveGrace time.Duration `key:"leave_grace" default:"10s" min:"1s" max:"10m" help:"How long a session whose last connection closed may take to come back."`
+
+	// IdleAfter is what clients are told.
+	IdleAfter time.Duration `key:"idle_after" default:"5m" min:"1s" max:"24h" help:"How long without input until clients should report their user as away."`
+
+	// AccessTokenLifetime and RefreshTokenLifetime are the recorded system's.
+	AccessTokenLifetime  time.Duration `key:"access_token_lifetime" default:"60m" min:"1s" max:"24h" help:"How long an access token is good."`
+	RefreshTokenLifetime time.Duration `key:"refresh_token_lifetime" default:"7d" min:"1s" max:"365d" help:"How long a refresh token is good. At least access_token_lifetime."`
+
+	// SigningKey signs tokens (HS256). Empty: one is generated at the first start and kept in the data
+	// directory with mode 0600. RFC 7518 3.2 asks for at least 256 bits.
+	SigningKey Secret `key:"signing_key" help:"Key that signs tokens, at least 32 bytes. Default: generated in the data directory. Other users of the machine can read flags: prefer the _file form."`
+
+	// SigningKeysOld still verify, so that a key can be changed without signing anybody out.
+	SigningKeysOld []Secret `key:"signing_keys_old" help:"Former signing keys whose tokens stay good until they end, newest first; comma-separated, or one a line in a file."`
+
+	// CORSOrigins are the web sites whose scripts may call the API.
+	CORSOrigins []string `key:"cors_origins" as:"origins" help:"Web origins whose pages may call the API, such as https://app.example.com; comma-separated."`
+
+	// TrustedProxies are the peers whose X-Forwarded-For, -Proto and -Host headers are believed.
+	TrustedProxies []netip.Prefix `key:"trusted_proxies" help:"Networks of the reverse proxies in front, such as 10.0.0.0/8,127.0.0.1; only their X-Forwarded-* headers are believed."`
+
+	// HistoryRetention is how long changes of status are kept.
+	HistoryRetention time.Duration `key:"history_retention" default:"90d" min:"1s" max:"3650d" help:"How long the history of who was online when is kept."`
+
+	// LogLevel and LogFormat shape the log on standard error. auto is text on a terminal and JSON elsewhere.
+	LogLevel  string `key:"log_level" default:"info" choices:"debug,info,warn,error" help:"The least important log lines to write. debug has a line for every request."`
+	LogFormat string `key:"log_format" default:"auto" choices:"auto,text,json" help:"How to write them: text, json, or auto: text on a terminal, json elsewhere."`
+
+	sources map[string]Source
+}
+
+// Secret is a setting that is never shown. Converting it to a string is the only way to its value.
+type Secret string
+
+const masked = "********"
+
+// String hides the value, from fmt and slog too.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return masked
+}
+
+// GoString hides the value from %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText hides the value from encoding/json.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Level is one of the places a setting may be written.
+type Level string
+
+// Levels, the weakest first.
+const (
+	Default     Level = "default"
+	File        Level = "file"
+	Environment Level = "environment"
+	Flag        Level = "flag"
+)
+
+// Source is where a value came from: a level and the name there ("PRESENCE_LISTEN", "--listen",
+// "/etc/presence.toml: listen").
+type Source struct {
+	Level Level  `json:"level"`
+	Name  string `json:"name,omitempty"`
+}
+
+// String is for people.
+func (s Source) String() string {
+	if s.Name == "" {
+		return string(s.Level)
+	}
+	return string(s.Level) + " " + s.Name
+}
+
+// Setting is one effective setting as `config show` prints it.
+type Setting struct {
+	Key   string `json:"key"`
+	Value string `json:"value"` // secrets masked
+	Source
+}
+
+// Effective lists every setting in the order of the struct.
+func (c *Config) Effective() []Setting {
+	list := make([]Setting, 0, len(table))
+	for _, s := range table {
+		list = append(list, Setting{Key: s.key, Value: s.show(c), Source: c.SourceOf(s.key)})
+	}
+	return list
+}
+
+// SourceOf tells where the value of a key came from.
+func (c *Config) SourceOf(key string) Source {
+	if from, ok := c.sources[key]; ok {
+		return from
+	}
+	return Source{Level: Default}
+}

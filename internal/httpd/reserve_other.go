@@ -1,0 +1,8 @@
+//go:build !unix
+
+package httpd
+
+import "net"
+
+// reserve does nothing where descriptors are not numbered.
+func reserve(ln net.Listener) net.Listener { return ln }
