@@ -22,7 +22,7 @@ type setting struct {
 	secret, list   bool
 }
 
-func (s *setting) env() string  { return envPrefix + strings.ToUpper(s.key) }
+func (s *setting) env() string { return envPrefix + strings.ToUpper(s.key) }
 
 var table = buildTable()
 
