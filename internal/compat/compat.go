@@ -61,13 +61,14 @@ type Config struct {
 	Log     *slog.Logger
 }
 
-// Handler serves the contract. It is an http.Handler for the paths that Register names. All methods may be
+// Handler serves the contract. It is an http.Handler for the paths that Owns names. All methods may be
 // called from any goroutine; Run is called once.
 type Handler struct {
 	Config // static after New
 
 	routes  []Route
 	mux     *http.ServeMux
+	exact   map[string]*Route // the routes whose path has no wildcard, by path: they need no router
 	told    []header
 	sockets *sockets
 }
@@ -101,17 +102,15 @@ func New(cfg Config) *Handler {
 	h := &Handler{Config: cfg, told: tellSettings(cfg.Told)}
 	h.sockets = newSockets(h)
 	h.routes = h.list()
-	h.mux = newMux(h)
+	h.mux, h.exact = newMux(h)
 	cfg.Auth.OnSessionEnd(h.sockets.sessionEnded)
 	return h
 }
 
-// Register mounts the handler on mux: everything below /api/ that nothing more specific takes, and the
-// WebSocket.
-func (h *Handler) Register(mux *http.ServeMux) {
-	mux.Handle("/api/", h)
-	mux.Handle(socketPath, h)
-	mux.Handle(strings.TrimSuffix(socketPath, "/"), h)
+// Owns reports whether a path is ours: everything below /api/, and the WebSocket. Ask it before any ServeMux,
+// which would answer unclean paths by itself.
+func Owns(path string) bool {
+	return strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/ws/")
 }
 
 // Routes returns every route of the contract, for those who document or test them.
@@ -123,6 +122,11 @@ func (h *Handler) Run(ctx context.Context) error { return h.sockets.run(ctx) }
 
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if route := h.exact[r.URL.Path]; route != nil {
+		r.Pattern = r.URL.Path
+		h.serve(w, r, route)
+		return
+	}
 	// ServeMux would redirect such a path, for any method, to what it takes for the clean one.
 	if p := r.URL.Path; strings.Contains(p, "//") || strings.Contains(p, "/./") || strings.Contains(p, "/../") {
 		h.notFound(w, r)

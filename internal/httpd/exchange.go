@@ -20,18 +20,19 @@ type exchange struct {
 	direct bool
 }
 
-// WriteHeader notes the status.
+// WriteHeader notes the status and sees to it that the answer has safe headers.
 func (x *exchange) WriteHeader(status int) {
 	if x.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		x.status = status
+		makeSafe(x.Header())
 	}
 	x.ResponseWriter.WriteHeader(status)
 }
 
-// Write notes that there is an answer.
+// Write sends a part of the answer.
 func (x *exchange) Write(p []byte) (int, error) {
 	if x.status == 0 {
-		x.status = http.StatusOK
+		x.WriteHeader(http.StatusOK)
 	}
 	return x.ResponseWriter.Write(p)
 }
@@ -39,7 +40,7 @@ func (x *exchange) Write(p []byte) (int, error) {
 // Flush sends what was written so far.
 func (x *exchange) Flush() {
 	if x.status == 0 {
-		x.status = http.StatusOK
+		x.WriteHeader(http.StatusOK)
 	}
 	_ = http.NewResponseController(x.ResponseWriter).Flush() // who cannot flush sends it later
 }
@@ -78,11 +79,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	h := w.Header()
 	h["X-Request-Id"] = x.id[:]
-	h["X-Content-Type-Options"] = nosniff
-	h["X-Frame-Options"] = deny
-	h["Referrer-Policy"] = referrer
-	h["Cross-Origin-Opener-Policy"] = sameOrigin
-	h["Cache-Control"] = noStore
 
 	if len(r.TransferEncoding) > 0 {
 		// A chunked body may have come with a Content-Length too; net/http drops that header and reads the
@@ -116,6 +112,25 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, s.limits.Body)
 	}
 	s.handler.ServeHTTP(x, r)
+}
+
+// makeSafe gives an answer the headers that browsers need to be careful. A handler that has set the first of
+// them has thought about them all.
+func makeSafe(h http.Header) {
+	if _, thought := h["X-Content-Type-Options"]; thought {
+		return
+	}
+	h["X-Content-Type-Options"] = nosniff
+	setDefaultHeader(h, "X-Frame-Options", deny)
+	setDefaultHeader(h, "Referrer-Policy", referrer)
+	setDefaultHeader(h, "Cross-Origin-Opener-Policy", sameOrigin)
+	setDefaultHeader(h, "Cache-Control", noStore)
+}
+
+func setDefaultHeader(h http.Header, name string, value []string) {
+	if _, set := h[name]; !set {
+		h[name] = value
+	}
 }
 
 func (s *Server) refuse(x *exchange, status int, body string) {

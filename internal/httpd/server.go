@@ -5,7 +5,7 @@
 // Handlers behind it find the truth about a request in the usual places: r.RemoteAddr is the client and not
 // the proxy, r.Host and r.URL.Scheme are what the client used (see BaseURL), the header X-Request-Id is one
 // that we made or that a trusted proxy sent, and the forwarding headers are gone, so that nobody can believe
-// them by mistake. Answers have safe headers before a handler starts; it may replace them.
+// them by mistake. Answers of handlers that set no safe headers themselves get them.
 package httpd
 
 import (
@@ -41,18 +41,18 @@ type Options struct {
 
 // Limits bound what one request or connection may take. Zero fields have the defaults named.
 type Limits struct {
-	ReadHeader time.Duration // to send the head of a request: 5 s
-	Read       time.Duration // to send all of it: 15 s
-	Write      time.Duration // to answer, from the end of the head on: 30 s
-	Idle       time.Duration // between requests: 2 min, so that clients that beat every 30 s keep theirs
-	Header     int           // bytes of a head: 16 KiB
-	Body       int64         // bytes of a body: 64 KiB
-	Drain      time.Duration // for requests under way when the server stops: 10 s
+	// Read is the time to send a request, head and body, from its first byte on: 10 s. One limit for both
+	// spares a change of the connection's deadline per request.
+	Read   time.Duration
+	Write  time.Duration // to answer, from the end of the head on: 30 s
+	Idle   time.Duration // between requests: 2 min, so that clients that beat every 30 s keep theirs
+	Header int           // bytes of a head: 16 KiB
+	Body   int64         // bytes of a body: 64 KiB
+	Drain  time.Duration // for requests under way when the server stops: 10 s
 }
 
 func (l *Limits) setDefaults() {
-	setDefault(&l.ReadHeader, 5*time.Second)
-	setDefault(&l.Read, 15*time.Second)
+	setDefault(&l.Read, 10*time.Second)
 	setDefault(&l.Write, 30*time.Second)
 	setDefault(&l.Idle, 2*time.Minute)
 	setDefault(&l.Header, 16<<10)
@@ -120,7 +120,7 @@ func (s *Server) httpServer() *http.Server {
 	return &http.Server{
 		Handler:           s,
 		Protocols:         protocols,
-		ReadHeaderTimeout: s.limits.ReadHeader,
+		ReadHeaderTimeout: s.limits.Read,
 		ReadTimeout:       s.limits.Read,
 		WriteTimeout:      s.limits.Write,
 		IdleTimeout:       s.limits.Idle,
