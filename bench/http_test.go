@@ -23,7 +23,6 @@ import (
 )
 
 const (
-	heartbeatConns  = 32
 	heartbeatPairs  = 7                       // measured pairs; the median counts
 	heartbeatPeriod = 1500 * time.Millisecond // of one server in one pair
 	serverCPU       = 0
@@ -76,18 +75,21 @@ func serveBare(text, address string) {
 // BenchmarkHeartbeatHTTP compares heartbeats, token verified and lease renewed, with a bare net/http handler that
 // returns the same headers and bytes. Each server is a process on one processor, the load is on another, and they
 // take turns. The figures are medians over the pairs; the budget of both ratios is at least 0.85.
+//
+// With two connections the server waits for requests now and then, as it does in life. With 32 it never does,
+// both are at their cheapest, and it is the harder comparison.
 func BenchmarkHeartbeatHTTP(b *testing.B) {
 	if runtime.NumCPU() < 2 {
 		b.Skip("needs a processor for the server and one for the load")
 	}
-	ctx, dir := b.Context(), b.TempDir()
-	binary := build(b, dir)
-	server, err := child.Start(ctx, child.Options{Binary: binary, Data: dir + "/data", CPU: serverCPU})
+	dir := b.TempDir()
+	server, err := child.Start(b.Context(), child.Options{Binary: build(b, dir), Data: dir + "/data", CPU: serverCPU})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer server.Stop()
-	tokens := signIn(b, server.URL, heartbeatConns)
+	crowd := []int{2, 32}
+	tokens := signIn(b, server.URL, slices.Max(crowd))
 	bare := startBare(b, capture(b, server.URL, tokens[0]))
 	defer bare.process.Kill()
 
@@ -96,30 +98,39 @@ func BenchmarkHeartbeatHTTP(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer unpin(b, before)
-	presence := hammered{dial(b, server.URL, tokens), server.PID}
-	plain := hammered{dial(b, bare.url, tokens), bare.process.PID}
+	for _, n := range crowd {
+		b.Run(fmt.Sprintf("conns=%d", n), func(b *testing.B) {
+			presence := hammered{dial(b, server.URL, tokens[:n]), server.PID}
+			plain := hammered{dial(b, bare.url, tokens[:n]), bare.process.PID}
+			takeTurns(b, presence, plain)
+		})
+	}
+}
+
+// takeTurns measures both again and again and reports the medians.
+func takeTurns(b *testing.B, presence, plain hammered) {
+	b.Helper()
 	presence.measure(b, heartbeatPeriod/2) // warm
 	plain.measure(b, heartbeatPeriod/2)
-
 	var ours, theirs, rates, costs, busy []float64
-	var pair [2]figures
-	for range heartbeatPairs {
-		pair[0], pair[1] = plain.measure(b, heartbeatPeriod), presence.measure(b, heartbeatPeriod)
-		rates = append(rates, pair[1].rate/pair[0].rate)
-		costs = append(costs, pair[0].cpu/pair[1].cpu)
-		theirs, ours = append(theirs, pair[0].cpu), append(ours, pair[1].cpu)
-		busy = append(busy, pair[1].busy)
+	for i := range heartbeatPairs {
+		var p, q figures
+		if i%2 == 0 { // whatever drifts meanwhile hits both alike
+			p, q = plain.measure(b, heartbeatPeriod), presence.measure(b, heartbeatPeriod)
+		} else {
+			q, p = presence.measure(b, heartbeatPeriod), plain.measure(b, heartbeatPeriod)
+		}
+		rates, costs = append(rates, q.rate/p.rate), append(costs, p.cpu/q.cpu)
+		theirs, ours, busy = append(theirs, p.cpu), append(ours, q.cpu), append(busy, q.busy)
 		b.Logf("bare %.0f/s %.1f us  presence %.0f/s %.1f us  server busy %.0f %% and %.0f %%",
-			pair[0].rate, pair[0].cpu, pair[1].rate, pair[1].cpu, 100*pair[0].busy, 100*pair[1].busy)
+			p.rate, p.cpu, q.rate, q.cpu, 100*p.busy, 100*q.busy)
 	}
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(median(theirs), "bare-cpu-us/req")
 	b.ReportMetric(median(ours), "presence-cpu-us/req")
 	b.ReportMetric(median(rates), "ratio-req/s")
 	b.ReportMetric(median(costs), "ratio-cpu")
-	if median(busy) < 0.9 {
-		b.Logf("the load was the limit, not the server: the ratio of requests/s says little")
-	}
+	b.ReportMetric(100*median(busy), "%busy") // well under 100: the load was the limit of requests/s, not the server
 }
 
 func median(v []float64) float64 {

@@ -504,3 +504,19 @@ func TestNamesFollowRenames(t *testing.T) {
 	l.want(200, "POST", "/api/users/logout/", bob, "")
 	watch.want(changed(3, "robert", "offline"))
 }
+
+// An open socket is heard at least three times in a lease, whatever its length.
+func TestSocketTimesFollowTheLease(t *testing.T) {
+	for _, c := range []struct {
+		offlineAfter, ping, tick time.Duration
+	}{
+		{0, 25 * time.Second, time.Second},
+		{2 * time.Minute, 25 * time.Second, time.Second},
+		{12 * time.Second, 4 * time.Second, time.Second},
+		{3 * time.Second, time.Second, 250 * time.Millisecond},
+	} {
+		if l := usualLimits.forLease(c.offlineAfter); l.pingEvery != c.ping || l.tick != c.tick {
+			t.Errorf("offline after %s: pings every %s, looks every %s", c.offlineAfter, l.pingEvery, l.tick)
+		}
+	}
+}

@@ -42,6 +42,16 @@ var usualLimits = limits{
 	goodbye: time.Second, nameAge: time.Minute, retry: time.Second,
 }
 
+// forLease shortens the times for a server whose leases are short: an open socket has to be heard, and a dead
+// one found, before its lease ends. offlineAfter 0 is not known.
+func (l limits) forLease(offlineAfter time.Duration) limits {
+	if offlineAfter > 0 {
+		l.pingEvery = min(l.pingEvery, offlineAfter/3)
+		l.tick = min(l.tick, offlineAfter/12)
+	}
+	return l
+}
+
 // sockets are all open WebSockets: who has them, what is sent to them and when they are closed. A socket is in
 // here before its session is told of the connection and until it is told of the end, so the end of a session
 // finds every socket of it.
@@ -61,7 +71,7 @@ type sockets struct {
 }
 
 func newSockets(h *Handler) *sockets {
-	s := &sockets{h: h, limits: usualLimits, byUser: make(map[presence.UserID][]*socket), all: make(map[*socket]struct{})}
+	s := &sockets{h: h, limits: usualLimits.forLease(h.Told.OfflineAfter), byUser: make(map[presence.UserID][]*socket), all: make(map[*socket]struct{})}
 	s.upgrader = gws.NewUpgrader(events{}, &gws.ServerOption{
 		ReadBufferSize: 1024, ReadMaxPayloadSize: maxFrame, CheckUtf8Enabled: true,
 		Logger: socketLog{h.Log}, Recovery: gws.Recovery,

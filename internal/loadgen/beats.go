@@ -16,13 +16,13 @@ func (g *Generator) beat(ctx context.Context, worker int) error {
 		return err
 	}
 	defer conn.Close()
-	step := min(g.opts.Workers, len(g.people))
+	step := min(g.opts.Workers, len(g.beating))
 	for due := time.Now(); ctx.Err() == nil; {
 		round := 0
-		for i := worker; i < len(g.people) && ctx.Err() == nil; i += step {
-			turn := due.Add(g.opts.Interval * time.Duration(i) / time.Duration(len(g.people)))
+		for i := worker; i < len(g.beating) && ctx.Err() == nil; i += step {
+			turn := due.Add(g.opts.Interval * time.Duration(i) / time.Duration(len(g.beating)))
 			wait(ctx, time.Until(turn))
-			if g.beatOne(ctx, conn, g.people[i], turn) {
+			if g.beatOne(ctx, conn, g.beating[i], turn) {
 				round++
 			}
 		}

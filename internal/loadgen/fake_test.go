@@ -24,7 +24,7 @@ type fake struct {
 	offlineAfter time.Duration
 	tokenLife    time.Duration
 	refuse       func(path string, n int) (status int) // of the nth call of a path; 0: answer it
-	onBeat       func(n int)
+	onBeat       func(*fakeUser)
 
 	mu       sync.Mutex // guards the following fields
 	users    map[string]*fakeUser
@@ -85,7 +85,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.live(u)
 		fmt.Fprint(w, `{"message":"Heartbeat recorded"}`)
 		if f.onBeat != nil {
-			f.onBeat(f.calls[path])
+			f.onBeat(u)
 		}
 	case path == "/api/auth/logout/":
 		delete(f.sessions, token)

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -110,7 +111,8 @@ type Generator struct {
 	api      *API
 	people   []*person
 	byName   map[string]*person
-	listener *person // has the first socket, and asks when there are no sockets
+	beating  []*person // people and the listener
+	listener *person   // has the first socket, and asks when there are no sockets
 	errands  *errands
 
 	// Written before the goroutines that read them start.
@@ -170,6 +172,7 @@ func New(o Options) (*Generator, error) {
 		p.socketed = int(float64(i+1)*o.Sockets) > int(float64(i)*o.Sockets)
 		g.people = append(g.people, p)
 	}
+	g.beating = append(slices.Clone(g.people), g.listener)
 	g.setPhase("connecting")
 	return g, nil
 }
@@ -193,7 +196,7 @@ func (g *Generator) Run(ctx context.Context) (Report, error) {
 	for range g.opts.SignInWorkers {
 		group.Go(func() error { return g.runErrands(playing, todo) })
 	}
-	for worker := range min(g.opts.Workers, len(g.people)) {
+	for worker := range min(g.opts.Workers, len(g.beating)) {
 		group.Go(func() error { return g.beat(playing, worker) })
 	}
 	g.signIn(playing)
@@ -225,6 +228,7 @@ func (g *Generator) begin(ctx context.Context) error {
 	}
 	g.offlineAfter, g.toldInterval = in.OfflineAfter, in.HeartbeatInterval
 	g.listener.take(in)
+	g.listener.arrived = true
 	if !g.listener.socketed {
 		return nil
 	}
@@ -263,7 +267,6 @@ func (g *Generator) play(ctx context.Context) {
 
 // end lets everybody log out, and closes what is open.
 func (g *Generator) end(ctx context.Context) {
-	everybody := append([]*person{g.listener}, g.people...)
 	if !g.opts.Leave {
 		g.setPhase("logging out")
 		ctx, cancel := context.WithTimeout(ctx, time.Minute)
@@ -277,7 +280,7 @@ func (g *Generator) end(ctx context.Context) {
 				}
 			})
 		}
-		for _, p := range everybody {
+		for _, p := range g.beating {
 			if p.state != out && p.state != gone {
 				queue <- p
 			}
@@ -285,7 +288,7 @@ func (g *Generator) end(ctx context.Context) {
 		close(queue)
 		workers.Wait()
 	}
-	for _, p := range everybody {
+	for _, p := range g.beating {
 		p.hangUp()
 	}
 	g.sockets.running.Wait()

@@ -9,16 +9,24 @@ import (
 	"time"
 )
 
+// everybody is the ten people of the tests and the listener.
+const everybody = 11
+
 // usual are options for a small crowd at full speed; the tests end the run when they have seen enough.
 func usual(f *fake) Options {
 	return Options{URL: f.URL, Users: 10, Duration: time.Minute, SignInWorkers: 3, Workers: 4, Prefix: "test", PID: os.Getpid()}
 }
 
-// until ends the run at the nth heartbeat.
-func until(t *testing.T, f *fake, n int) context.Context {
+// until ends the run at the nth heartbeat after so many different people have sent one: they know that they are
+// signed in.
+func until(t *testing.T, f *fake, people, n int) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
-	f.onBeat = func(beats int) {
+	here, beats := map[*fakeUser]bool{}, 0
+	f.onBeat = func(u *fakeUser) {
+		if here[u] = true; len(here) >= people {
+			beats++
+		}
 		if beats >= n {
 			cancel()
 		}
@@ -50,7 +58,7 @@ func callsOf(r Report, kind string) Calls {
 
 func TestEverybodySignsInBeatsAndLogsOut(t *testing.T) {
 	f := newFake(t)
-	g, r := play(t, until(t, f, 200), usual(f))
+	g, r := play(t, until(t, f, everybody, 200), usual(f))
 	if r.SignIns.Count != 10 || r.Failed != 0 {
 		t.Errorf("%d signed in, %d failed", r.SignIns.Count, r.Failed)
 	}
@@ -76,7 +84,7 @@ func TestLeaveLogsNobodyOut(t *testing.T) {
 	f := newFake(t)
 	o := usual(f)
 	o.Leave = true
-	play(t, until(t, f, 50), o)
+	play(t, until(t, f, everybody, 50), o)
 	if n := f.called("/api/auth/logout/"); n != 0 || f.online() != 11 {
 		t.Errorf("%d logged out, %d online", n, f.online())
 	}
@@ -90,7 +98,7 @@ func TestABusyServerIsAskedAgain(t *testing.T) {
 		}
 		return 0
 	}
-	_, r := play(t, until(t, f, 50), usual(f))
+	_, r := play(t, until(t, f, everybody, 50), usual(f))
 	if c := callsOf(r, "register"); c.Errors["503"] != 1 {
 		t.Errorf("registrations: %+v", c)
 	}
@@ -104,7 +112,7 @@ func TestWhoIsThrownOutStopsBeating(t *testing.T) {
 		}
 		return 0
 	}
-	_, r := play(t, until(t, f, 100), usual(f))
+	_, r := play(t, until(t, f, everybody-4, 100), usual(f))
 	if early, steady := callsOf(r, "heartbeat while signing in"), callsOf(r, "heartbeat"); early.Errors["401"]+steady.Errors["401"] != 4 {
 		t.Errorf("heartbeats: %+v %+v", early, steady)
 	}
@@ -136,8 +144,8 @@ func TestKeptNamesAreTheSamePeople(t *testing.T) {
 	f := newFake(t)
 	o := usual(f)
 	o.KeepNames, o.Password = true, "the same as ever"
-	play(t, until(t, f, 20), o)
-	_, r := play(t, until(t, f, f.called(heartbeatPath)+20), o)
+	play(t, until(t, f, everybody, 20), o)
+	_, r := play(t, until(t, f, everybody, 20), o)
 	if len(f.users) != 11 || callsOf(r, "login").OK != 11 || callsOf(r, "register").OK != 0 {
 		t.Errorf("%d people; the second time %d logged in and %d were new", len(f.users), callsOf(r, "login").OK, callsOf(r, "register").OK)
 	}

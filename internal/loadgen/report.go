@@ -216,7 +216,7 @@ func (r *Report) printRest(line func(name, format string, args ...any)) {
 			line("", "%.1f KB a user", float64(m.SignedIn-m.Before)/1024/float64(n))
 		}
 		line("server CPU", "%.2f s while everybody was in", m.CPU)
-		if r.Heartbeats.Count > 0 {
+		if r.Heartbeats.Count > 0 && r.Sockets == nil { // else it went into telling the sockets
 			line("", "%.1f s for a million heartbeats", m.CPU/float64(r.Heartbeats.Count)*1e6)
 		}
 		return

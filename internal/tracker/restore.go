@@ -105,7 +105,12 @@ func settle(r *presence.Record, live map[presence.SessionID]presence.LiveSession
 	r.Sessions = slices.DeleteFunc(r.Sessions, func(s presence.Session) bool {
 		return s.ID != presence.StandIn && live[s.ID].User != r.User
 	})
-	if len(r.Sessions) > 0 || knew == 0 && newest != 0 {
+	switch {
+	case len(r.Sessions) > 0, knew == 0 && newest != 0:
+		return presence.Change{}, false
+	case newest != 0 && live[newest].CreatedAt.After(r.Since):
+		// Those that were written down have ended, but one began since: perhaps after they were.
+		r.Sessions = []presence.Session{{ID: newest, Idle: r.Status == presence.Away}}
 		return presence.Change{}, false
 	}
 	return move(r, presence.Offline, presence.CauseLogout, r.LastSeen), true

@@ -218,21 +218,23 @@ func TestPresenceIsWrittenBehind(t *testing.T) {
 func TestRestore(t *testing.T) {
 	seen := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	row := func(user presence.UserID, status presence.Status) presence.Presence {
-		return presence.Presence{User: user, Status: status, LastSeen: seen, Version: 4}
+		return presence.Presence{User: user, Status: status, LastSeen: seen, Since: seen.Add(-time.Minute), Version: 4}
 	}
 	e, s, tracker := newFakes()
 	s.rows = []presence.Presence{
 		row(1, presence.Online), row(2, presence.Online), row(3, presence.Online), row(4, presence.Online),
 		row(5, presence.Offline), row(6, presence.Away), row(7, presence.Offline), row(8, presence.Online),
-		row(9, presence.Offline),
+		row(9, presence.Offline), row(10, presence.Online), row(11, presence.Online),
 	}
 	s.live = map[presence.SessionID]presence.LiveSession{
 		1001: {User: 1}, 1002: {User: 2}, 1006: {User: 6}, 1005: {User: 5}, 2001: {User: 1},
-		1009: {User: 9, CreatedAt: seen.Add(time.Second)},
+		1009: {User: 9, CreatedAt: seen.Add(time.Second)}, 1010: {User: 10, CreatedAt: seen.Add(time.Second)},
+		1011: {User: 11, CreatedAt: seen.Add(-time.Hour)},
 	}
 	s.holds = map[presence.UserID]presence.Hold{7: {Active: true, Status: presence.Online}}
 	known := map[presence.UserID][]presence.Session{
 		1: {{ID: 1001}, {ID: 3001}}, 4: {{ID: 1004}}, 5: {{ID: 1005}}, 8: {{ID: presence.StandIn}},
+		10: {{ID: 2010}}, 11: {{ID: 2011}},
 	}
 	e.fill = func(r *presence.Record) { r.Sessions = known[r.User] }
 	if err := tracker.Restore(t.Context()); err != nil {
@@ -252,6 +254,8 @@ func TestRestore(t *testing.T) {
 		{"away stays away", 6, presence.Away, 0},
 		{"a hold comes back", 7, presence.Offline, 0},
 		{"an admin's lease comes back", 8, presence.Online, 1},
+		{"the session written down has ended, another began since", 10, presence.Online, 1},
+		{"the session written down has ended, another is an old login", 11, presence.Offline, 0},
 		{"a login of the last moment: the session was durable, the change was not", 9, presence.Online, 1},
 	}
 	byUser := func(r presence.Record, id presence.UserID) int { return cmp.Compare(r.User, id) }
@@ -267,7 +271,7 @@ func TestRestore(t *testing.T) {
 	if !e.loaded[6].Hold.Active {
 		t.Error("the hold is lost")
 	}
-	if len(s.recorded) != 3 || s.recorded[2].User != 9 || s.recorded[2].To != presence.Online || s.recorded[0].User != 3 || s.recorded[1].User != 4 || s.recorded[0].Version != 5 || s.recorded[0].To != presence.Offline {
+	if len(s.recorded) != 4 || s.recorded[2].User != 9 || s.recorded[2].To != presence.Online || s.recorded[0].User != 3 || s.recorded[1].User != 4 || s.recorded[0].Version != 5 || s.recorded[0].To != presence.Offline {
 		t.Errorf("what was missing in the history: %+v", s.recorded)
 	}
 }
