@@ -5,7 +5,7 @@ TOOL    = $(GO) tool -modfile=tools/go.mod
 FUZZ   ?= 10s
 COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null)
 
-.PHONY: help run build test check lint fuzz bench clean
+.PHONY: help run build test deps check lint fmt fuzz bench trials clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -16,8 +16,11 @@ run: build ## build and start the server on http://127.0.0.1:8000
 build: ## build bin/presence: one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.commit=$(COMMIT)' -o bin/presence ./cmd/presence
 
-test: check ## everything: linters, all tests under the race detector, a moment of fuzzing
+test: deps check ## everything: linters, all tests under the race detector, a moment of fuzzing
 	$(MAKE) --no-print-directory fuzz
+
+deps: ## install what the tests need and this machine lacks (PostgreSQL, Redis)
+	@scripts/test-deps.sh
 
 check: lint ## the fast subset for every commit: linters and all tests
 	$(GO) test -race -shuffle=on ./...
@@ -33,8 +36,12 @@ fmt: ## format all Go code
 fuzz: ## every fuzz target for a moment (FUZZ=10m for a night)
 	@scripts/fuzz.sh $(FUZZ)
 
-bench: ## the benchmarks behind the figures in docs/
-	$(GO) test -run '^$$' -bench . -benchmem ./internal/memory ./internal/auth ./internal/sqlite ./bench/...
+bench: ## the benchmarks behind the figures in bench/README.md
+	$(GO) test -run '^$$' -bench . -benchmem ./internal/memory ./internal/auth ./internal/sqlite ./internal/postgres ./bench
+
+trials: ## kill -9 and SIGSTOP under load, against a model of what was acknowledged
+	$(GO) run ./bench/crash -cycles 20
+	$(GO) run ./bench/stall
 
 clean: ## remove what was built
 	rm -rf bin dist

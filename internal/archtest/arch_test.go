@@ -22,6 +22,7 @@ var mayImport = map[string][]string{
 	"":                    {},
 	"internal/memory":     {"", "internal/metrics"},
 	"internal/sqlite":     {"", "internal/metrics"},
+	"internal/postgres":   {"", "internal/metrics"},
 	"internal/tracker":    {"", "internal/metrics"},
 	"internal/auth":       {"", "internal/metrics"},
 	"internal/compat":     {"", "internal/auth", "internal/tracker", "internal/metrics"},
@@ -32,6 +33,7 @@ var mayImport = map[string][]string{
 	"internal/enginetest": {""},
 	"internal/loadgen":    {""},
 	"internal/storetest":  {""},
+	"internal/testserver": {},
 	"internal/archtest":   {},
 	"cmd/presence":        {"*"},
 	"bench":               {"*"},
@@ -46,7 +48,7 @@ var forbidden = map[string][]string{
 }
 
 // onlyForTests may be imported by test files alone.
-var onlyForTests = []string{"internal/enginetest", "internal/storetest"}
+var onlyForTests = []string{"internal/enginetest", "internal/storetest", "internal/testserver"}
 
 type goPackage struct {
 	ImportPath   string
