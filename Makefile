@@ -2,7 +2,7 @@
 
 GO     ?= go
 TOOL    = $(GO) tool -modfile=tools/go.mod
-FUZZ   ?= 10s
+FUZZ   ?= 10000x
 COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null)
 
 .PHONY: help run build test deps check lint fmt fuzz bench trials clean
@@ -33,7 +33,7 @@ lint: ## formatting, vet, staticcheck
 fmt: ## format all Go code
 	$(TOOL) gofumpt -w .
 
-fuzz: ## every fuzz target for a moment (FUZZ=10m for a night)
+fuzz: ## every fuzz target for some thousand inputs (FUZZ=10m for a night)
 	@scripts/fuzz.sh $(FUZZ)
 
 bench: ## the benchmarks behind the figures in bench/README.md
