@@ -13,9 +13,10 @@ import (
 // exchange is one request and its answer on their way through: the ResponseWriter that handlers get.
 type exchange struct {
 	http.ResponseWriter
-	start  time.Time
-	status int       // of the answer; 0: none yet
-	id     [1]string // the request id, in the shape of a header value
+	request *http.Request
+	start   time.Time
+	status  int       // of the answer; 0: none yet
+	id      [1]string // the request id, in the shape of a header value
 	// direct: the request came to us without any proxy in between, as far as it says.
 	direct bool
 }
@@ -47,11 +48,23 @@ func (x *exchange) Flush() {
 
 // Hijack hands the connection over, to a WebSocket.
 func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, rw, err := http.NewResponseController(x.ResponseWriter).Hijack()
+	nc, rw, err := http.NewResponseController(x.ResponseWriter).Hijack()
 	if err == nil && x.status == 0 {
 		x.status = http.StatusSwitchingProtocols
 	}
-	return conn, rw, err
+	if c, ours := nc.(*conn); ours {
+		nc = c.Conn
+	}
+	return nc, rw, err
+}
+
+// SetWriteDeadline is for handlers that stream, through http.ResponseController: who sets deadlines of their own
+// is not bounded by Limits.Request any more.
+func (x *exchange) SetWriteDeadline(at time.Time) error {
+	if c := connOf(x.request); c != nil {
+		c.handOver()
+	}
+	return http.NewResponseController(x.ResponseWriter).SetWriteDeadline(at)
 }
 
 // Unwrap lets http.ResponseController reach the rest.
@@ -73,7 +86,7 @@ var (
 // ServeHTTP takes one request through the whole chain, in reading order. It is one function and one
 // allocation rather than a stack of wrappers, because every heartbeat passes here.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{ResponseWriter: w, start: time.Now()}
+	x := &exchange{ResponseWriter: w, request: r, start: time.Now()}
 	s.identify(x, r)
 	defer s.finish(x, r)
 

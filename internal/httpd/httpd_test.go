@@ -343,13 +343,6 @@ func TestOddRequestsAreRefused(t *testing.T) {
 	}
 }
 
-func TestSlowHeadsAreCutOff(t *testing.T) {
-	address := start(t, Options{Limits: Limits{Read: 1}}) // a nanosecond: over before it begins
-	if answer := raw(t, address, "GET / HTTP/1.1\r\nHost:"); strings.Contains(answer, "200") {
-		t.Errorf("half a head is answered with %q", answer)
-	}
-}
-
 func TestAHandlerThatFallsOver(t *testing.T) {
 	var log lockedBuffer
 	reg := prometheus.NewRegistry()

@@ -39,21 +39,20 @@ type Options struct {
 	Limits Limits
 }
 
-// Limits bound what one request or connection may take. Zero fields have the defaults named.
+// Limits bound what one request or connection may take. Zero fields have the defaults named. The times are
+// exact to a second or two (see patience).
 type Limits struct {
-	// Read is the time to send a request, head and body, from its first byte on: 10 s. One limit for both
-	// spares a change of the connection's deadline per request.
-	Read   time.Duration
-	Write  time.Duration // to answer, from the end of the head on: 30 s
-	Idle   time.Duration // between requests: 2 min, so that clients that beat every 30 s keep theirs
-	Header int           // bytes of a head: 16 KiB
-	Body   int64         // bytes of a body: 64 KiB
-	Drain  time.Duration // for requests under way when the server stops: 10 s
+	Open    time.Duration // for a new connection to send the head of its first request: 10 s
+	Request time.Duration // from the head of a request to the end of its answer: 40 s
+	Idle    time.Duration // between requests, the next head included: 2 min, so that clients that beat every 30 s keep theirs
+	Header  int           // bytes of a head: 16 KiB
+	Body    int64         // bytes of a body: 64 KiB
+	Drain   time.Duration // for requests under way when the server stops: 10 s
 }
 
 func (l *Limits) setDefaults() {
-	setDefault(&l.Read, 10*time.Second)
-	setDefault(&l.Write, 30*time.Second)
+	setDefault(&l.Open, 10*time.Second)
+	setDefault(&l.Request, 40*time.Second)
 	setDefault(&l.Idle, 2*time.Minute)
 	setDefault(&l.Header, 16<<10)
 	setDefault(&l.Body, 64<<10)
@@ -69,14 +68,15 @@ func setDefault[T comparable](v *T, value T) {
 // Server is the public server. It may serve several listeners.
 type Server struct {
 	// Static after New.
-	handler http.Handler
-	ready   *Readiness
-	metrics *metrics.HTTP
-	log     *slog.Logger
-	limits  Limits
-	proxies proxies
-	cors    cors
-	ids     requestIDs
+	handler  http.Handler
+	ready    *Readiness
+	metrics  *metrics.HTTP
+	log      *slog.Logger
+	limits   Limits
+	patience *patience
+	proxies  proxies
+	cors     cors
+	ids      requestIDs
 }
 
 // New makes a Server. It does not listen yet.
@@ -90,7 +90,8 @@ func New(o Options) *Server {
 	}
 	s := &Server{
 		handler: o.Handler, ready: o.Ready, metrics: o.Metrics, log: o.Log, limits: o.Limits,
-		proxies: o.TrustedProxies, cors: newCORS(o.CORSOrigins, o.ExposeHeaders),
+		patience: newPatience(o.Limits),
+		proxies:  o.TrustedProxies, cors: newCORS(o.CORSOrigins, o.ExposeHeaders),
 	}
 	s.ids.init()
 	return s
@@ -111,21 +112,22 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 // under way finish for at most Limits.Drain, closes what is left, and returns nil. WebSockets are not waited
 // for: they belong to whoever took them over. Any other end is an error.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
-	return serve(ctx, s.httpServer(), ln, s.limits.Drain, s.ready.Drain, s.log)
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx)) // while draining, too
+	defer stop()
+	go s.patience.run(watching)
+	return serve(ctx, s.httpServer(), listener{ln}, s.limits.Drain, s.ready.Drain, s.log)
 }
 
 func (s *Server) httpServer() *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // and nothing else: no HTTP/2 over clear text
 	return &http.Server{
-		Handler:           s,
-		Protocols:         protocols,
-		ReadHeaderTimeout: s.limits.Read,
-		ReadTimeout:       s.limits.Read,
-		WriteTimeout:      s.limits.Write,
-		IdleTimeout:       s.limits.Idle,
-		MaxHeaderBytes:    s.limits.Header,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		Handler:        s,
+		Protocols:      protocols,
+		MaxHeaderBytes: s.limits.Header,
+		ConnState:      s.patience.note,
+		ConnContext:    remember,
+		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		// "OPTIONS *" is answered like every other path.
 		DisableGeneralOptionsHandler: true,
 	}
