@@ -5,8 +5,8 @@ import "time"
 const (
 	// StallAfter is how late an engine's tick may come before the gap counts as a stall of the process.
 	StallAfter = 2 * time.Second
-	// BreakerWindow is how far the breaker looks ahead.
-	BreakerWindow = 10 * time.Second
+	// MaxBreakerWindow is how far the breaker looks ahead at most: see Policy.BreakerWindow.
+	MaxBreakerWindow = 10 * time.Second
 	// BreakerMinimum and BreakerShare: more users than the minimum, and more than one in BreakerShare of
 	// those present, falling silent within the window is an outage, not a coincidence.
 	BreakerMinimum = 50
@@ -22,6 +22,11 @@ func (p Policy) Stall(elapsed, interval time.Duration) time.Duration {
 	}
 	return 0
 }
+
+// BreakerWindow is how far the breaker looks ahead: ten seconds with the usual lease of two minutes, and the
+// same twelfth of a shorter one. Clients beat four times in a lease, so an outage makes a third of the people
+// present fall silent within it, and daily life nobody who still beats.
+func (p Policy) BreakerWindow() time.Duration { return min(MaxBreakerWindow, p.OfflineAfter/12) }
 
 // Breaker is the mass-expiry breaker. When too many people fall due at once without having left, expiry by
 // silence waits one lease: more likely we, or the network before us, stopped hearing than they stopped
@@ -46,7 +51,7 @@ func (b *Breaker) Spent(now time.Duration) bool {
 	return false
 }
 
-// Judge looks at how many of the present users fall silent within BreakerWindow and opens the breaker for
+// Judge looks at how many of the present users fall silent within the window and opens the breaker for
 // one lease when that is too many. It reports whether it is open.
 func (b *Breaker) Judge(now, lease time.Duration, falling, present int) bool {
 	if !b.open && falling > BreakerMinimum && falling*BreakerShare > present {

@@ -149,6 +149,16 @@ func TestStall(t *testing.T) {
 	}
 }
 
+func TestBreakerWindowFollowsTheLease(t *testing.T) {
+	for lease, want := range map[time.Duration]time.Duration{
+		12 * time.Second: time.Second, 2 * time.Minute: 10 * time.Second, time.Hour: 10 * time.Second,
+	} {
+		if got := (Policy{OfflineAfter: lease}).BreakerWindow(); got != want {
+			t.Errorf("a lease of %s: %s, want %s", lease, got, want)
+		}
+	}
+}
+
 func TestBreaker(t *testing.T) {
 	const lease = 2 * time.Minute
 	for _, c := range []struct {

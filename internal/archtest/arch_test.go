@@ -21,6 +21,7 @@ const module = "github.com/offchat/presence"
 var mayImport = map[string][]string{
 	"":                    {},
 	"internal/memory":     {"", "internal/metrics"},
+	"internal/valkey":     {"", "internal/metrics"},
 	"internal/sqlite":     {"", "internal/metrics"},
 	"internal/postgres":   {"", "internal/metrics"},
 	"internal/tracker":    {"", "internal/metrics"},

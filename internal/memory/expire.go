@@ -79,7 +79,7 @@ func (e *Engine) allowed(pages []*page, now time.Duration) bool {
 	e.lastJudge = now
 	falling := 0
 	for _, p := range pages {
-		falling += p.falling(now + presence.BreakerWindow)
+		falling += p.falling(now + e.policy.BreakerWindow())
 	}
 	counts := e.log.counted()
 	if !e.breaker.Judge(now, e.policy.OfflineAfter, falling, counts.Online+counts.Away) {

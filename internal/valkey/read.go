@@ -1,0 +1,238 @@
+package valkey
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/offchat/presence"
+)
+
+// scan visits every user of a shard in the store.
+func (e *Engine) scan(ctx context.Context, sh *shard, visit func(presence.UserID, string, *presence.State)) error {
+	for cursor := uint64(0); ; {
+		ctx, cancel := context.WithTimeout(ctx, slowCall)
+		found, err := e.client.Do(ctx, e.client.B().Hscan().Key(sh.users).Cursor(cursor).Count(entriesAtOnce).Build()).AsScanEntry()
+		cancel()
+		if err != nil {
+			return err
+		}
+		for i := 0; i+1 < len(found.Elements); i += 2 {
+			id, err := strconv.ParseInt(found.Elements[i], 10, 64)
+			if err != nil || id <= 0 || int(id%int64(sh.of)) != sh.number {
+				continue
+			}
+			blob := strings.Clone(found.Elements[i+1])
+			state, err := decode(blob, presence.UserID(id))
+			if err != nil {
+				e.notice.Error("a user in the store cannot be read", "user", id, "err", err)
+				continue
+			}
+			visit(presence.UserID(id), blob, &state)
+		}
+		if cursor = found.Cursor; cursor == 0 {
+			return nil
+		}
+	}
+}
+
+// readAll reads everybody in a stream's shards anew and continues from where the log stood before. Readers of
+// changes who were behind that, or could not be told what was missed, take a snapshot.
+func (e *Engine) readAll(ctx context.Context, st *stream) error {
+	st.mu.Lock()
+	st.paused = true
+	st.mu.Unlock()
+	r, err := e.poll(ctx, st, never, slowCall)
+	if err != nil {
+		return err
+	}
+	e.stats.Readings.Add(1)
+	for _, sh := range st.shards {
+		there := map[presence.UserID]struct{}{}
+		err := e.scan(ctx, sh, func(id presence.UserID, blob string, s *presence.State) {
+			there[id] = struct{}{}
+			sh.mu.Lock()
+			defer sh.mu.Unlock()
+			e.showLocked(sh, id, blob, s)
+		})
+		if err != nil {
+			return err
+		}
+		sh.mu.Lock()
+		sh.eachLocked(func(id presence.UserID, u *user) {
+			if _, ok := there[id]; !ok && u.known {
+				e.showLocked(sh, id, "", &presence.State{})
+			}
+		})
+		sh.mu.Unlock()
+		sh.lower(0)
+	}
+	changes, err := e.recent(ctx, st, r)
+	if err != nil {
+		return err
+	}
+	st.mu.Lock()
+	st.epoch, st.server, st.n, st.q, st.b = r.epoch, r.server, r.n, r.q, r.b
+	st.paused, st.lost = false, false
+	e.restartLog(st, changes)
+	st.mu.Unlock()
+	return e.reach(ctx, st, r.n)
+}
+
+// recent reads the latest changes that led to a report, so that readers who followed another node before can
+// go on here.
+func (e *Engine) recent(ctx context.Context, st *stream, r report) ([]presence.Change, error) {
+	if len(e.streams) > 1 {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, slowCall)
+	defer cancel()
+	found, err := e.client.Do(ctx, e.client.B().Xrevrange().Key(st.log).End(entryID(r.n)).Start("-").Count(preload).Build()).AsXRange()
+	if err != nil {
+		return nil, err
+	}
+	var changes []presence.Change
+	var f fields
+	n, q := r.n, r.q
+	for i := range found {
+		one := f.entry(&found[i])
+		if f.err != nil || one.n != n || one.told && one.change.Seq != q {
+			break // something was left out here on purpose: nobody may go on from before
+		}
+		if n--; one.told {
+			changes = append(changes, one.change)
+			q--
+		}
+	}
+	slices.Reverse(changes)
+	return changes, nil
+}
+
+// restartLog begins this node's list of changes at a stream's place. With one stream the places are the same
+// on every node; with several every node has its own.
+func (e *Engine) restartLog(st *stream, changes []presence.Change) {
+	if len(e.streams) > 1 {
+		var epoch [8]byte
+		rand.Read(epoch[:]) // never fails (crypto/rand)
+		e.log.restart(binary.BigEndian.Uint64(epoch[:]), 0)
+		return
+	}
+	epoch, _ := strconv.ParseUint(st.epoch, 16, 64)
+	e.log.restart(epoch, st.q-uint64(len(changes)))
+	for _, c := range changes {
+		e.log.push(c)
+	}
+}
+
+// Load implements presence.Engine. What the store knows at the same version or a later one it knows better:
+// other nodes have been signalling meanwhile. So only strangers, and people whose newer state the store has
+// lost, are written. While the store is away, Load puts off what it was given and returns nil.
+func (e *Engine) Load(ctx context.Context, users iter.Seq[presence.Record]) error {
+	waiting := map[*shard][]presence.Record{}
+	for r := range users {
+		sh := e.shardOf(r.User)
+		if waiting[sh] = append(waiting[sh], r); len(waiting[sh]) == batchSize {
+			e.loadSome(ctx, sh, waiting[sh])
+			delete(waiting, sh)
+		}
+	}
+	for sh, records := range waiting {
+		e.loadSome(ctx, sh, records)
+	}
+	return nil
+}
+
+func (e *Engine) loadSome(ctx context.Context, sh *shard, records []presence.Record) {
+	if !e.away.Load() {
+		err := e.loadShard(ctx, sh, records)
+		if err == nil {
+			return
+		}
+		e.fall(err)
+	}
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.owed = append(sh.owed, records...)
+}
+
+// loadOwed loads what could not be loaded while the store was away.
+func (e *Engine) loadOwed(ctx context.Context) error {
+	for _, sh := range e.shards {
+		sh.mu.Lock()
+		owed := sh.owed
+		sh.owed = nil
+		sh.mu.Unlock()
+		for some := range slices.Chunk(owed, batchSize) {
+			if err := e.loadShard(ctx, sh, some); err != nil {
+				sh.mu.Lock()
+				sh.owed = append(sh.owed, owed...) // loading twice does no harm
+				sh.mu.Unlock()
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (e *Engine) loadShard(ctx context.Context, sh *shard, records []presence.Record) error {
+	for range maxTries {
+		due := lease(e.clock.present() + e.policy.OfflineAfter.Microseconds())
+		var ops []op
+		sh.mu.Lock()
+		for _, r := range records {
+			u := sh.userLocked(r.User)
+			known, err := decode(u.blob, r.User)
+			if err != nil || u.blob != "" && known.Version >= r.Version {
+				continue
+			}
+			o := op{user: r.User, old: u.blob, mode: showIt, upTo: sh.heard}
+			o.put(recorded(r, due))
+			ops = append(ops, o)
+		}
+		sh.mu.Unlock()
+		if len(ops) == 0 {
+			return nil
+		}
+		results, err := e.write(ctx, sh, ops, slowCall)
+		if err != nil {
+			return err
+		}
+		for i, r := range results {
+			if r.code == other {
+				e.learn(sh, ops[i].user, r.current)
+			}
+		}
+	}
+	return nil
+}
+
+// recorded turns a record into a state in which status and sessions agree.
+func recorded(r presence.Record, due time.Duration) presence.State {
+	s := presence.State{
+		User: r.User, Status: r.Status, Cause: r.Cause, LastSeen: r.LastSeen, Since: r.Since, Version: r.Version,
+		Hold: r.Hold,
+	}
+	if s.Hold.Active {
+		s.Status = s.Hold.Status
+	} else if s.Status == presence.Offline {
+		return s
+	}
+	s.Sessions = slices.Clone(r.Sessions)
+	if len(s.Sessions) == 0 && !s.Hold.Active {
+		s.Sessions = []presence.Session{{ID: presence.StandIn, Idle: s.Status == presence.Away}}
+	}
+	anyActive := slices.ContainsFunc(s.Sessions, func(one presence.Session) bool { return !one.Idle })
+	for i := range s.Sessions {
+		one := &s.Sessions[i]
+		one.Live, one.Leaving, one.Conns, one.Due = true, false, 0, due
+		if !s.Hold.Active && anyActive != (s.Status == presence.Online) {
+			one.Idle = s.Status == presence.Away
+		}
+	}
+	return s
+}
