@@ -22,7 +22,8 @@ type Policy struct {
 	// LeaveGrace is how long a session whose last connection closed may take to come back (a reload, a
 	// navigation, a change of network) before it is over.
 	LeaveGrace time.Duration
-	// HeartbeatInterval is how often clients were told to beat. After a stall everybody gets one more.
+	// HeartbeatInterval is how often clients were told to beat. After a stall everybody gets one more, and so
+	// does a session that beats when its last connection closes.
 	HeartbeatInterval time.Duration
 }
 
@@ -103,6 +104,8 @@ type Session struct {
 	Idle bool
 	// Leaving: its last connection closed and the leave grace runs.
 	Leaving bool
+	// Beats: it has sent a heartbeat, so the end of a connection does not mean that its client is gone.
+	Beats bool
 }
 
 // Hold is an admin's override. It outranks all signals until it ends; underneath, signals go on.
@@ -174,7 +177,7 @@ func (p Policy) Next(s State, sig Signal, now time.Duration) (State, Change, boo
 		s.renew(sig, now+p.OfflineAfter, false)
 		cause = CauseLogin
 	case Heartbeat:
-		s.renew(sig, now+p.Lease(sig.Hidden, sig.Interval), sig.Idle)
+		s.renew(sig, now+p.Lease(sig.Hidden, sig.Interval), sig.Idle).Beats = true
 		cause = CauseHeartbeat
 	case Activity:
 		s.renew(sig, now+p.OfflineAfter, false)
@@ -192,7 +195,7 @@ func (p Policy) Next(s State, sig Signal, now time.Duration) (State, Change, boo
 		one.Conns = max(one.Conns, 1)
 		cause = CauseConnect
 	case Disconnect:
-		s.disconnect(sig.Session, now+p.LeaveGrace)
+		s.disconnect(sig.Session, now+p.LeaveGrace, p.HeartbeatInterval)
 	case Idle:
 		s.renew(sig, now+p.OfflineAfter, true)
 		cause = CauseIdle
@@ -308,7 +311,9 @@ func (s *State) renew(sig Signal, due time.Duration, idle bool) *Session {
 	return one
 }
 
-func (s *State) disconnect(id SessionID, graceEnds time.Duration) {
+// disconnect counts a connection less. A session that beats may go on beating without it, so it is not taken
+// for gone before its next beat is due.
+func (s *State) disconnect(id SessionID, graceEnds, nextBeat time.Duration) {
 	i := s.find(id)
 	if i < 0 || s.Sessions[i].Conns == 0 {
 		return
@@ -320,6 +325,9 @@ func (s *State) disconnect(id SessionID, graceEnds time.Duration) {
 	if !one.Live {
 		s.Sessions = slices.Delete(s.Sessions, i, i+1)
 		return
+	}
+	if one.Beats {
+		graceEnds += nextBeat
 	}
 	if graceEnds < one.Due {
 		one.Due, one.Leaving = graceEnds, true
@@ -386,4 +394,4 @@ func (s *State) find(id SessionID) int {
 func (s *State) drop(gone func(Session) bool) { s.Sessions = slices.DeleteFunc(s.Sessions, gone) }
 
 // end stops the lease; the connections stay counted.
-func (one *Session) end() { one.Live, one.Leaving, one.Idle, one.Due = false, false, false, 0 }
+func (one *Session) end() { *one = Session{ID: one.ID, Conns: one.Conns, Beats: one.Beats} }

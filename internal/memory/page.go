@@ -62,6 +62,7 @@ const (
 	sessionLive uint8 = 1 << iota
 	sessionIdle
 	sessionLeaving
+	sessionBeats
 )
 
 func newPage(number uint64) *page {
@@ -114,6 +115,9 @@ func (p *page) renewLocked(slot int, s *presence.Signal, now time.Duration, poli
 		return presence.Presence{}, false
 	}
 	one.due = max(one.due, now+lease)
+	if s.Kind == presence.Heartbeat {
+		one.flags |= sessionBeats
+	}
 	at := s.At.UnixMicro()
 	if at > u.seen {
 		u.seen = at
@@ -164,6 +168,7 @@ func (p *page) stateLocked(slot int, id presence.UserID) presence.State {
 		s.Sessions = append(s.Sessions, presence.Session{
 			ID: one.id, Due: one.due, Conns: int(one.conns),
 			Live: one.flags&sessionLive != 0, Idle: one.flags&sessionIdle != 0, Leaving: one.flags&sessionLeaving != 0,
+			Beats: one.flags&sessionBeats != 0,
 		})
 	}
 	return s
@@ -203,6 +208,9 @@ func (p *page) packLocked(to *session, from *presence.Session) {
 	}
 	if from.Leaving {
 		to.flags |= sessionLeaving
+	}
+	if from.Beats {
+		to.flags |= sessionBeats
 	}
 }
 

@@ -32,6 +32,7 @@ const (
 	flagIdle
 	flagLeaving
 	flagConns
+	flagBeats
 )
 
 var errDamaged = errors.New("valkey: a user in the store cannot be read")
@@ -163,6 +164,7 @@ func decode(blob string, user presence.UserID) (presence.State, error) {
 		s.Sessions = append(s.Sessions, presence.Session{
 			ID: one.id, Due: lease(one.due), Conns: one.conns,
 			Live: one.flags&flagLive != 0, Idle: one.flags&flagIdle != 0, Leaving: one.flags&flagLeaving != 0,
+			Beats: one.flags&flagBeats != 0,
 		})
 	}
 	if h.held {
@@ -218,6 +220,9 @@ func appendSession(buffer []byte, one *presence.Session, seen int64) []byte {
 	}
 	if one.Conns > 0 {
 		flags |= flagConns
+	}
+	if one.Beats {
+		flags |= flagBeats
 	}
 	buffer = binary.LittleEndian.AppendUint64(buffer, uint64(one.ID))
 	buffer = append(buffer, flags)

@@ -79,6 +79,7 @@ type renewal struct {
 	signal presence.Signal
 	due    int64
 	number uint64
+	beats  bool // it was a heartbeat, or stands for one
 }
 
 func (sh *shard) findLocked(id presence.UserID) *user {
@@ -163,7 +164,7 @@ func (u *user) stateLocked(id presence.UserID) (s presence.State, strays []renew
 	}
 	for _, r := range u.pending.renewals {
 		if one := live(&s, r.signal.Session); one != nil {
-			one.Due = max(one.Due, lease(r.due))
+			one.Due, one.Beats = max(one.Due, lease(r.due)), one.Beats || r.beats
 		} else {
 			strays = append(strays, r)
 		}
@@ -210,7 +211,7 @@ func (sh *shard) renewLocked(s *presence.Signal, now int64, p presence.Policy, a
 	} else if one.flags&flagIdle != wantIdle {
 		return presence.Presence{}, false
 	}
-	sh.keepLocked(u, renewal{signal: *s, due: now + moment(length)}, now, one.due-now < edge+coalesce)
+	sh.keepLocked(u, renewal{signal: *s, due: now + moment(length), beats: s.Kind == presence.Heartbeat}, now, one.due-now < edge+coalesce)
 	u.seen, u.heard = max(u.seen, now), max(u.heard, now)
 	return u.view(s.User, now), true
 }
@@ -243,7 +244,7 @@ func (sh *shard) keepLocked(u *user, r renewal, now int64, cannotWait bool) {
 	known := false
 	for i := range p.renewals {
 		if old := &p.renewals[i]; old.signal.Session == r.signal.Session {
-			r.due = max(r.due, old.due)
+			r.due, r.beats = max(r.due, old.due), r.beats || old.beats
 			if r.signal.Kind == 0 {
 				r.signal = old.signal
 			}
