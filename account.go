@@ -73,6 +73,8 @@ type Account struct {
 	JoinedAt      time.Time
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
+	// Privacy is what the owner keeps to themselves.
+	Privacy Privacy
 
 	// OnlineStatus, LastSeen, Since, Cause and Version are the presence columns: true at rest, batched
 	// behind while an engine runs. Ask the engine, not these.

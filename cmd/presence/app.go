@@ -48,9 +48,9 @@ type app struct {
 	control net.Listener
 }
 
-// openApp takes the data directory and puts the parts together, in the order in which they need each other.
+// openApp takes the data directory, waiting for it for at most patience, and puts the parts together, in the order in which they need each other.
 // Nothing runs yet. Close the app, or run it, which closes it.
-func openApp(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *app, err error) {
+func openApp(ctx context.Context, cfg *config.Config, log *slog.Logger, patience time.Duration) (_ *app, err error) {
 	a := &app{cfg: cfg, log: log, registry: prometheus.NewRegistry()}
 	defer func() {
 		if err != nil {
@@ -63,10 +63,10 @@ func openApp(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *app,
 	if err := dir.make(); err != nil {
 		return nil, err
 	}
-	if a.unlock, err = dir.lock(); err != nil {
+	if a.unlock, err = dir.lockWithin(ctx, patience); err != nil {
 		return nil, err
 	}
-	keys, err := signingKeys(cfg, dir)
+	keys, err := signingKeys(cfg, dir, log)
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +84,9 @@ func openApp(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *app,
 	if err != nil {
 		return nil, err
 	}
+	if err := a.auth.LoadPrivacy(ctx); err != nil {
+		return nil, err
+	}
 	if a.control, err = dir.listenControl(); err != nil {
 		return nil, err
 	}
@@ -92,9 +95,12 @@ func openApp(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *app,
 }
 
 // signingKeys are the configured ones, or the one that the first start made.
-func signingKeys(cfg *config.Config, dir dataDir) (auth.Keys, error) {
+func signingKeys(cfg *config.Config, dir dataDir, log *slog.Logger) (auth.Keys, error) {
 	key := []byte(cfg.SigningKey)
 	if len(key) == 0 {
+		if _, err := os.Stat(dir.key()); errors.Is(err, os.ErrNotExist) && dir.exists() {
+			log.Warn("the signing key is missing and is made anew: everybody has to sign in again", "file", dir.key())
+		}
 		var err error
 		if key, err = auth.LoadOrCreateKey(dir.key()); err != nil {
 			return auth.Keys{}, err
@@ -160,6 +166,7 @@ func (a *app) run(ctx context.Context, opened func(context.Context) error, doors
 	})
 	err := stopped(front.Wait())
 
+	a.log.LogAttrs(ctx, slog.LevelInfo, "stopping: requests under way are answered, what is behind is written down")
 	a.auth.Close()
 	stopParts()
 	err = errors.Join(err, stopped(parts.Wait()))

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // dataDir is the directory with everything a server keeps. Whoever holds its lock may open what is in it.
@@ -25,6 +27,14 @@ func (d dataDir) make() error {
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
 		return fmt.Errorf("the data directory cannot be made: %w", err)
 	}
+	info, err := os.Stat(string(d))
+	if err != nil {
+		return fmt.Errorf("the data directory cannot be read: %w", err)
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return fmt.Errorf("the data directory %s may be written by others (mode %04o), who could exchange the signing key; run: chmod 700 %s",
+			string(d), info.Mode().Perm(), quoted(string(d)))
+	}
 	return nil
 }
 
@@ -33,6 +43,27 @@ func (d dataDir) exists() bool {
 	_, err := os.Stat(d.database())
 	return err == nil
 }
+
+// lockWithin tries to take the directory until the time is up: a command that works on a stopped server's
+// data has it for a moment.
+func (d dataDir) lockWithin(ctx context.Context, patience time.Duration) (unlock func(), err error) {
+	for until := now().Add(patience); ; {
+		unlock, err := d.lock()
+		if !errors.Is(err, errInUse) || !now().Before(until) {
+			return unlock, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(lockPause):
+		}
+	}
+}
+
+const (
+	lockPatience = 2 * time.Second
+	lockPause    = 50 * time.Millisecond
+)
 
 // lock takes the directory for this process, or returns an error that wraps errInUse and names the holder.
 // The lock ends with unlock, or with the process, however it ends.

@@ -16,9 +16,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/offchat/presence"
+	"github.com/offchat/presence/internal/api"
 	"github.com/offchat/presence/internal/compat"
 	"github.com/offchat/presence/internal/config"
 	"github.com/offchat/presence/internal/httpd"
+	"github.com/offchat/presence/wire"
 )
 
 type serveCmd struct {
@@ -53,7 +55,7 @@ type addresses struct{ public, ops net.Addr }
 func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened func(addresses)) error {
 	defer runtime.KeepAlive(collectorFloor())
 	log := newLogger(cfg, stderr, slog.LevelDebug)
-	a, err := openApp(ctx, cfg, log)
+	a, err := openApp(ctx, cfg, log, lockPatience)
 	if err != nil {
 		return err
 	}
@@ -74,12 +76,22 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 		BaseURL: httpd.BaseURL, Origin: origin, AllowOrigin: socketOrigins(cfg, public.Addr()),
 		Metrics: a.metrics, Log: log,
 	})
+	v1 := api.New(api.Config{
+		Auth: a.auth, Presence: a.tracker, Store: a.store, Settings: told(cfg), Version: build().Version, Origin: origin, Log: log,
+	})
+	feed := newFeed(a, cfg, socketOrigins(cfg, public.Addr()))
+	live, ownsLive := feedRoutes(feed)
 	site := http.NewServeMux()
 	(&pages{auth: a.auth, store: a.store, origin: origin, log: log}).register(site)
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if compat.Owns(r.URL.Path) {
+		switch path := r.URL.Path; {
+		case ownsLive(path):
+			live.ServeHTTP(w, r)
+		case api.Owns(path):
+			v1.ServeHTTP(w, r)
+		case compat.Owns(path):
 			contract.ServeHTTP(w, r)
-		} else {
+		default:
 			site.ServeHTTP(w, r)
 		}
 	})
@@ -92,6 +104,7 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 	doors := []door{
 		func(ctx context.Context) error { return server.Serve(ctx, public) },
 		contract.Run,
+		feed.Run,
 	}
 	where := addresses{public: public.Addr()}
 	if ops != nil {
@@ -112,9 +125,9 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 
 // collectorFloor is memory that is never touched, so it costs address space and nothing else. The garbage
 // collector starts when the heap has doubled; a small server's heap doubles every few milliseconds under load,
-// and the collections cost a tenth of a heartbeat. With the floor counted in, they come once per 32 MB.
+// and the collections cost a tenth of a heartbeat. With the floor counted in, they come once per 64 MB.
 // A pacer by GOGC would multiply the memory of large servers instead.
-func collectorFloor() []byte { return make([]byte, 32<<20) }
+func collectorFloor() []byte { return make([]byte, 64<<20) }
 
 func listen(ctx context.Context, cfg *config.Config) (public, ops net.Listener, err error) {
 	if public, err = httpd.Listen(ctx, cfg.Listen); err != nil {
@@ -164,6 +177,18 @@ func greet(ctx context.Context, out io.Writer, a *app, where addresses) error {
 	}
 	fmt.Fprintln(out)
 	return nil
+}
+
+// told is what clients of /api/v1 are told of the settings.
+func told(cfg *config.Config) wire.Settings {
+	settings := wire.Settings{
+		HeartbeatInterval: cfg.HeartbeatInterval.Seconds(), IdleAfter: cfg.IdleAfter.Seconds(),
+		OfflineAfter: cfg.OfflineAfter.Seconds(), RefreshInterval: cfg.RefreshInterval.Seconds(),
+	}
+	for _, one := range cfg.Effective() {
+		settings.Server = append(settings.Server, wire.Setting{Key: one.Key, Value: one.Value, Source: one.Source.String()})
+	}
+	return settings
 }
 
 // origin is where a request came from, which httpd found out.

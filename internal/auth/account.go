@@ -47,7 +47,7 @@ func (n *NewAccount) account(now time.Time, shortest int) (presence.Account, err
 		a.Email = a.Username + "@" + presence.MadeUpDomain
 	} else {
 		a.Email = foldDomain(a.Email)
-		if err := checkEmail(a.Email); err != nil {
+		if err := checkOwnEmail(a.Email, a.Username); err != nil {
 			return a, err
 		}
 	}
@@ -120,6 +120,15 @@ func unseen(r rune) bool {
 		return true
 	}
 	return !unicode.IsGraphic(r) || unicode.Is(unicode.Zs, r) || unicode.Is(unicode.Variation_Selector, r)
+}
+
+// checkOwnEmail is checkEmail, and refuses the address that is made up for another username: whoever took it
+// would keep that name from signing up.
+func checkOwnEmail(email, username string) error {
+	if local, ours := strings.CutSuffix(email, "@"+presence.MadeUpDomain); ours && local != username {
+		return invalid("email", CodeMalformed, "Invalid email format")
+	}
+	return checkEmail(email)
 }
 
 // checkEmail wants something@something.something without spaces; whether somebody reads it only a letter

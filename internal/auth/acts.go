@@ -38,8 +38,25 @@ func (s *Service) SetOnlineStatus(ctx context.Context, actor Identity, user pres
 		})
 	}, func(ctx context.Context) {
 		p, _ = s.signal(ctx, presence.Signal{User: user, Kind: presence.Set, Status: status, Actor: actor.User, At: now})
+		s.takeBack(ctx, actor, user, &p)
 	})
 	return a, p, err
+}
+
+// takeBack undoes a set that came after an act which took the right to be present away: the act was committed
+// between the set's own commit and its signal, and its signal came first. An act that commits later signals
+// later.
+func (s *Service) takeBack(ctx context.Context, actor Identity, user presence.UserID, p *presence.Presence) {
+	a, err := s.store.Account(ctx, user)
+	gone := isKind(err, presence.NotFound)
+	if err != nil && !gone || err == nil && a.MaySignIn() {
+		return
+	}
+	kind := presence.Forced
+	if gone {
+		kind = presence.Deleted
+	}
+	*p, _ = s.signal(ctx, presence.Signal{User: user, Session: presence.EverySession, Kind: kind, Actor: actor.User, At: s.now()})
 }
 
 // Approve, Suspend, Ban and Activate move an account; Suspend and Ban end its sessions in the same act.

@@ -26,6 +26,7 @@ type deed struct {
 type outcome struct {
 	before, after presence.Account
 	ended         []presence.SessionID
+	lifted        bool // a hold went with the right to sign in
 }
 
 // administer runs a deed: one durable act with its audit line, after which whatever it ended is out
@@ -74,6 +75,11 @@ func (s *Service) perform(tx presence.Tx, actor Identity, user presence.UserID, 
 			return outcome{}, err
 		}
 		did.after.TokensAfter = at
+	}
+	if !did.after.MaySignIn() { // nobody else is ever shown as present
+		if did.lifted, err = dropHold(tx, user); err != nil {
+			return outcome{}, err
+		}
 	}
 	return did, record(tx, actor, from, &did, d, at)
 }
@@ -158,6 +164,9 @@ func (s *Service) spread(ctx context.Context, actor Identity, did outcome, now t
 			sig.Kind = presence.Deleted
 		}
 		s.signal(ctx, sig)
+	}
+	if did.lifted && did.after.DeletedAt.IsZero() {
+		s.tellHold(ctx, user, actor.User, now)
 	}
 	s.tellEnded(user, did.ended...)
 	if *viewOf(&did.before) != *viewOf(&did.after) {

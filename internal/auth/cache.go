@@ -48,6 +48,7 @@ type session struct {
 
 	ended   atomic.Bool // never false again
 	expires atomic.Int64
+	renewed atomic.Int64 // when the newest access token that a refresh has given it ends, Unix seconds
 	used    atomic.Int64 // Unix seconds, to within usedStep: for eviction
 }
 

@@ -148,3 +148,45 @@ func (s *Service) EndSession(ctx context.Context, actor Identity, user presence.
 	}
 	return err
 }
+
+// EndOwnSessions ends the caller's sessions, all of them or all but the one they are calling with, and returns
+// how many. Tokens that were issued elsewhere and not used yet go with all, and with all but a session of ours;
+// a caller who came with such a token keeps them, for they cannot be told apart.
+func (s *Service) EndOwnSessions(ctx context.Context, id Identity, keepCurrent bool, from presence.Origin) (int, error) {
+	now := s.now()
+	var ended []presence.SessionID
+	err := s.commit(ctx, "end own sessions", func(tx presence.Tx) error {
+		a, err := standing(tx, id.User, "end own sessions")
+		if err != nil {
+			return err
+		}
+		keep, foreign := presence.EverySession, false
+		if keepCurrent {
+			keep = id.Session
+			current, err := tx.Session(id.Session)
+			if err != nil {
+				return err
+			}
+			foreign = current.Foreign
+		}
+		at := stamp(s.now())
+		if ended, err = tx.EndSessions(id.User, keep, presence.CauseLogout, at); err != nil {
+			return err
+		}
+		if !foreign {
+			a.TokensAfter = at
+			if err := tx.UpdateAccount(&a); err != nil {
+				return err
+			}
+		}
+		return tx.AppendActivity(activity(id.User, "logout", "User logged out everywhere", from, now))
+	}, func(ctx context.Context) {
+		s.cache.changed(id.User)
+		s.cache.end(id.User, ended...)
+		for _, session := range ended {
+			s.signal(ctx, presence.Signal{User: id.User, Session: session, Kind: presence.Logout, At: now})
+		}
+		s.tellEnded(id.User, ended...)
+	})
+	return len(ended), err
+}

@@ -44,10 +44,27 @@ func (s *Service) Refresh(ctx context.Context, refresh string, from presence.Ori
 	}
 	s.signal(context.WithoutCancel(ctx), presence.Signal{User: c.user, Session: c.session, Kind: presence.Activity, At: now})
 	// Once more: what ended it meanwhile has ended the new pair too, and must not be answered with one.
-	if _, _, err := s.live(ctx, c.user, c.session, now); err != nil {
+	if one, _, err = s.live(ctx, c.user, c.session, now); err != nil {
 		return Tokens{}, closedIsInvalid(err)
 	}
-	return s.issue(c.user, c.session, now, ends)
+	tokens, err := s.issue(c.user, c.session, now, ends)
+	if err == nil {
+		one.renewed.Store(min(now.Add(s.access).Unix(), ends.Unix()))
+	}
+	return tokens, err
+}
+
+// AccessUntil is until when the caller has access without asking again: when its token ends, or a newer one
+// that its session was given since. It is for sockets, which outlive the token they were opened with.
+func (s *Service) AccessUntil(id Identity) time.Time {
+	one, _ := s.cache.get(id.User, id.Session, s.now())
+	if one == nil {
+		return id.Expires
+	}
+	if renewed := time.Unix(one.renewed.Load(), 0).UTC(); renewed.After(id.Expires) {
+		return renewed
+	}
+	return id.Expires
 }
 
 // extend lets the session live on, durably, unless it ended meanwhile.

@@ -132,7 +132,11 @@ type Service struct {
 	loads     singleflight.Group
 
 	// Written while wiring up only.
-	onEnd []func(presence.UserID, presence.SessionID)
+	onEnd     []func(presence.UserID, presence.SessionID)
+	onPrivacy []func(presence.UserID, presence.Privacy)
+
+	private sync.Map   // of presence.UserID to presence.Privacy: those who hide something
+	telling sync.Mutex // held while a stored hold or privacy is carried into memory
 
 	background sync.WaitGroup // acts and upgrades of hashes under way
 	upgrading  sync.Mutex     // held by the one upgrade of a hash under way

@@ -79,7 +79,8 @@ type header struct {
 	value []string
 }
 
-// New builds a Handler. It subscribes to the ends of sessions, so call it while wiring up.
+// New builds a Handler. It subscribes to the ends of sessions and to privacy, so call it while wiring up and after
+// auth has loaded who hides what.
 func New(cfg Config) *Handler {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -104,6 +105,7 @@ func New(cfg Config) *Handler {
 	h.routes = h.list()
 	h.mux, h.exact = newMux(h)
 	cfg.Auth.OnSessionEnd(h.sockets.sessionEnded)
+	cfg.Auth.OnPrivacy(h.sockets.privacyChanged)
 	return h
 }
 

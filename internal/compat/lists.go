@@ -15,7 +15,10 @@ func (h *Handler) allUsers(c *call) error {
 	if err != nil {
 		return err
 	}
-	full := c.id.MayRead()
+	full, viewer := c.id.MayRead(), c.viewer()
+	for i := range everybody {
+		h.conceal(&everybody[i], viewer)
+	}
 	c.out = appendRows(append(c.out, `{"users":[`...), everybody, func(b []byte, p *person) []byte {
 		return appendColleague(b, p, full)
 	})
@@ -60,21 +63,23 @@ func roleShown(p *person, full bool) string {
 // onlineUsers tells who is online, newest sign of life first: everybody, or a page when one is asked for. The
 // list moves while it is read, so a page beyond its end is empty rather than an error.
 func (h *Handler) onlineUsers(c *call) error {
+	viewer := c.viewer()
 	query := presence.Query{Online: true, Order: presence.NewestSeen}
 	if page := pagingOf(c.r.URL.Query()); page.asked {
 		if page.number == lastPage {
-			counts, err := h.Presence.Counts(c.ctx())
+			query.Limit = 1
+			_, total, err := h.online(c.ctx(), query, viewer)
 			if err != nil {
 				return err
 			}
-			page.number, _ = page.resolve(counts.Online)
+			page.number, _ = page.resolve(total)
 		}
 		if page.number == 0 {
 			page.number = maxPage // no page has that number: nothing to show
 		}
 		query.Offset, query.Limit = page.offset(), page.size
 	}
-	states, total, err := h.Presence.Page(c.ctx(), query)
+	states, total, err := h.online(c.ctx(), query, viewer)
 	if err != nil {
 		return err
 	}
@@ -84,6 +89,9 @@ func (h *Handler) onlineUsers(c *call) error {
 	}
 	if query.Limit == 0 {
 		total = len(listed)
+	}
+	for i := range listed {
+		h.conceal(&listed[i], viewer)
 	}
 	full := c.id.MayRead()
 	c.out = appendRows(append(c.out, `{"online_users":[`...), listed, func(b []byte, p *person) []byte {

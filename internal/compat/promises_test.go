@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -329,4 +330,38 @@ func TestLoginThrottle(t *testing.T) {
 		}
 	}
 	t.Error("104 wrong passwords were all looked at")
+}
+
+// An admin sets people online while another bans them: whoever is banned in the end is offline, at once.
+func TestSetOnlineStatusAgainstBan(t *testing.T) {
+	s := newStack(t)
+	founders(s)
+	boss := s.login("admin").Access
+	const rounds, setters = 60, 4
+	for round := range rounds {
+		name := fmt.Sprintf("raced%d", round)
+		id := presence.UserID(100 + round)
+		s.seed(user(id, name))
+		act := fmt.Sprintf("/api/users/admin/users/%d/%s/", id, []string{"ban", "suspend"}[round%2])
+		var group sync.WaitGroup
+		stop := make(chan struct{})
+		for range setters {
+			group.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+						s.ask("POST", fmt.Sprintf("/api/users/admin/users/%d/set-online-status/", id), boss, `{"status":"online"}`)
+					}
+				}
+			})
+		}
+		s.ask("POST", act, boss, "")
+		close(stop)
+		group.Wait()
+		if got := s.status(name); got != presence.Offline {
+			t.Fatalf("round %d: %s after %s", round, got, act)
+		}
+	}
 }

@@ -38,15 +38,15 @@ const (
 // long as there is something to write.
 type socket struct {
 	// Static after begin.
-	all    *sockets
-	conn   *gws.Conn
-	id     auth.Identity
-	expiry *time.Timer
+	all  *sockets
+	conn *gws.Conn
+	id   auth.Identity
+	feed *feed // set by sockets.add
 
 	// Owned by the goroutine of sockets.look.
 	pinged time.Time
 
-	heard   atomic.Int64 // when the client was heard last, Unix nanoseconds
+	heard   atomic.Int64 // when the client was heard last, on the clock of sockets.running
 	frames  atomic.Int64 // frames since the last look
 	writing atomic.Int64 // when the write under way began, 0 when there is none
 	ending  atomic.Bool
@@ -55,17 +55,33 @@ type socket struct {
 	place uint64 // in the feed
 
 	mu      sync.Mutex // guards the following fields
-	control []byte     // pings and pongs of this socket alone, whole frames
-	more    bool       // there is something to write
-	flush   bool       // a goroutine is writing
-	gone    bool       // nothing is written any more
+	expiry  *time.Timer
+	control []byte // pings and pongs of this socket alone, whole frames
+	more    bool   // there is something to write
+	flush   bool   // a goroutine is writing
+	gone    bool   // nothing is written any more
 }
 
 // begin fills in the socket that came with the connection.
 func (s *socket) begin(all *sockets, conn *gws.Conn, id auth.Identity, now time.Time) {
 	s.all, s.conn, s.id, s.pinged = all, conn, id, now
-	s.heard.Store(now.UnixNano())
-	s.expiry = time.AfterFunc(id.Expires.Sub(now), func() { s.end(closeSessionOver, "token expired") })
+	s.heard.Store(all.running(now))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expiry = time.AfterFunc(id.Expires.Sub(now), s.tokenEnds)
+}
+
+// tokenEnds closes a socket whose token has expired, unless the client has a newer one of the same session by
+// now: the old protocol has no frame to say so, and a client that refreshes need not dial again.
+func (s *socket) tokenEnds() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.all.h.Now()
+	if until := s.all.h.Auth.AccessUntil(s.id); now.Before(until) {
+		s.expiry.Reset(until.Sub(now))
+		return
+	}
+	go s.end(closeSessionOver, "token expired")
 }
 
 // opened tells the session of the connection. A session that ended since its token was checked refuses it.
@@ -73,8 +89,8 @@ func (s *socket) opened() { s.signal(presence.Connect) }
 
 // closed is the last thing that happens to a socket.
 func (s *socket) closed() {
-	s.expiry.Stop()
 	s.mu.Lock()
+	s.expiry.Stop()
 	s.gone, s.control = true, nil
 	s.mu.Unlock()
 	if s.all.remove(s) {
@@ -97,7 +113,7 @@ func (s *socket) signal(kind presence.Kind) {
 
 // got notes that the client was heard. It reports false when the client talks too much.
 func (s *socket) got() bool {
-	s.heard.Store(s.all.h.Now().UnixNano())
+	s.heard.Store(s.all.running(s.all.h.Now()))
 	if s.frames.Add(1) > maxFramesPerTick {
 		s.end(closePolicy, "too many frames")
 		return false
@@ -126,9 +142,9 @@ func (s *socket) look(now time.Time) {
 	times := &s.all.limits
 	writing := s.writing.Load()
 	switch {
-	case now.UnixNano()-s.heard.Load() > int64(times.silentFor):
+	case s.all.running(now)-s.heard.Load() > int64(times.silentFor):
 		s.end(closePolicy, "silent for too long")
-	case writing != 0 && now.UnixNano()-writing > int64(times.stuckFor):
+	case writing != 0 && s.all.running(now)-writing > int64(times.stuckFor):
 		s.drop()
 	case now.Sub(s.pinged) >= times.pingEvery:
 		s.pinged = now
@@ -171,7 +187,7 @@ func (s *socket) write() {
 			out = append(out, control)
 		}
 		var ok bool
-		if out, s.place, ok = s.all.feed.after(s.place, out); !ok {
+		if out, s.place, ok = s.feed.after(s.place, out); !ok {
 			s.drop()
 			return
 		}
@@ -179,7 +195,7 @@ func (s *socket) write() {
 			continue
 		}
 		buffers := net.Buffers(out)
-		s.writing.Store(s.all.h.Now().UnixNano())
+		s.writing.Store(s.all.running(s.all.h.Now()))
 		_, err := buffers.WriteTo(s.conn.NetConn())
 		s.writing.Store(0)
 		if err != nil {
@@ -205,7 +221,7 @@ func (s *socket) take() (control []byte, more bool) {
 
 // again lets the writer look once more: a write takes only part of a long feed.
 func (s *socket) again() {
-	if s.place == s.all.feed.end() {
+	if s.place == s.feed.end() {
 		return
 	}
 	s.mu.Lock()

@@ -15,6 +15,7 @@ import (
 	"github.com/lxzan/gws"
 
 	"github.com/offchat/presence"
+	"github.com/offchat/presence/internal/auth"
 )
 
 // patience is how long a test waits for something that must come. It is never reached when all is well.
@@ -327,6 +328,41 @@ func TestSocketTokenExpiry(t *testing.T) {
 	if code := c.code(); code != closeSessionOver {
 		t.Errorf("closed with %d, want %d", code, closeSessionOver)
 	}
+}
+
+// A client that refreshes its token keeps its socket: the old protocol has no frame for it.
+func TestSocketOfARefreshedSession(t *testing.T) {
+	var ahead atomic.Int64 // how far the clock is ahead
+	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	l := newLive(t, usualLimits, func(c *Config, a *auth.Config) { c.Now, a.Now = now, now })
+	founders(l.stack)
+	tokens := l.login("alice")
+	c := l.connect(tokens.Access)
+	s := l.onlySocket()
+
+	ahead.Store(int64(30 * time.Minute))
+	l.want(200, "POST", "/api/auth/refresh/", "", `{"refresh":"`+tokens.Refresh+`"}`)
+	ahead.Store(int64(61 * time.Minute))
+	s.tokenEnds() // the first token has ended, the second has not
+	if s.ending.Load() {
+		t.Fatal("closed though the client has a newer token")
+	}
+	ahead.Store(int64(91 * time.Minute))
+	s.tokenEnds()
+	if code := c.code(); code != closeSessionOver {
+		t.Errorf("closed with %d, want %d", code, closeSessionOver)
+	}
+}
+
+func (l *live) onlySocket() *socket {
+	l.t.Helper()
+	l.h.sockets.mu.Lock()
+	defer l.h.sockets.mu.Unlock()
+	for s := range l.h.sockets.all {
+		return s
+	}
+	l.t.Fatal("no socket")
+	return nil
 }
 
 // TestSocketPings: sockets are pinged, the pongs keep the session alive, and who does not answer is closed.

@@ -52,26 +52,42 @@ func (l limits) forLease(offlineAfter time.Duration) limits {
 	return l
 }
 
+// running is a moment as nanoseconds of a clock that never jumps: a corrected wall clock must not make every
+// socket look silent. It is never 0.
+func (s *sockets) running(at time.Time) int64 { return int64(at.Sub(s.began)) | 1 }
+
 // sockets are all open WebSockets: who has them, what is sent to them and when they are closed. A socket is in
 // here before its session is told of the connection and until it is told of the end, so the end of a session
 // finds every socket of it.
 type sockets struct {
 	// Static after construction.
 	h        *Handler
+	began    time.Time
 	upgrader *gws.Upgrader
 	limits   limits
 	names    names
-	feed     feed
+	// What moderators and admins get, what everybody else gets, and what those get who hide.
+	staffFeed, feed, noFeed feed
+
+	sending sync.Mutex // held while changes are put into the feeds
 
 	mu      sync.Mutex // guards the following fields
 	byUser  map[presence.UserID][]*socket
 	all     map[*socket]struct{}
+	hidden  map[presence.UserID]struct{} // who hides their status, as the feed was told
 	closing bool
 	open    sync.WaitGroup // one for each socket; Add only under mu and while not closing
 }
 
 func newSockets(h *Handler) *sockets {
-	s := &sockets{h: h, limits: usualLimits.forLease(h.Told.OfflineAfter), byUser: make(map[presence.UserID][]*socket), all: make(map[*socket]struct{})}
+	s := &sockets{h: h, began: h.Now(), limits: usualLimits.forLease(h.Told.OfflineAfter), byUser: make(map[presence.UserID][]*socket), all: make(map[*socket]struct{})}
+	s.hidden = make(map[presence.UserID]struct{})
+	h.Auth.Private(func(user presence.UserID, p presence.Privacy) bool {
+		if p.HideStatus {
+			s.hidden[user] = struct{}{}
+		}
+		return true
+	})
 	s.upgrader = gws.NewUpgrader(events{}, &gws.ServerOption{
 		ReadBufferSize: 1024, ReadMaxPayloadSize: maxFrame, CheckUtf8Enabled: true,
 		Logger: socketLog{h.Log}, Recovery: gws.Recovery,
@@ -174,7 +190,8 @@ func (s *sockets) add(one *socket) error {
 	if err := s.roomLocked(one.id.User); err != nil {
 		return err
 	}
-	one.place = s.feed.end()
+	one.feed = s.feedFor(s.h.Auth.Viewer(one.id))
+	one.place = one.feed.end()
 	s.byUser[one.id.User] = append(s.byUser[one.id.User], one)
 	s.all[one] = struct{}{}
 	s.open.Add(1)
@@ -232,8 +249,14 @@ func (s *sockets) sessionEnded(user presence.UserID, session presence.SessionID)
 		if len(mine) == 0 {
 			return
 		}
-		if a, err := s.h.Accounts.Account(context.Background(), user); err != nil || a.MaySignIn() {
-			return // the sessions that ended are told one by one
+		a, err := s.h.Accounts.Account(context.Background(), user)
+		if err != nil || a.MaySignIn() { // the sessions that ended are told one by one
+			for _, one := range mine {
+				if err == nil && one.id.MayRead() != a.MayRead() {
+					one.end(closeRestart, "account changed") // to come back with what it may see
+				}
+			}
+			return
 		}
 	}
 	for _, one := range mine {
@@ -357,12 +380,20 @@ func (s *sockets) send(ctx context.Context, changes []presence.Change, all []*so
 	if err != nil {
 		s.h.Log.LogAttrs(ctx, slog.LevelWarn, "usernames for socket frames not found", slog.Any("err", err))
 	}
-	var frames, one []byte
-	for i := range changes {
-		one = appendChange(one[:0], &changes[i], usernames[changes[i].User])
-		frames = appendFrame(frames, one)
+	s.sending.Lock()
+	f := s.encode(changes, usernames)
+	s.staffFeed.add(batch{f.everything, len(changes)})
+	if f.count > 0 {
+		s.feed.add(batch{f.shown, f.count})
 	}
-	s.feed.add(batch{frames, len(changes)})
+	s.sending.Unlock()
+	for _, own := range f.hidden {
+		for _, to := range s.of(own.user) {
+			if to.feed != &s.staffFeed {
+				to.wake(own.frame)
+			}
+		}
+	}
 	all = s.list(all[:0])
 	for _, to := range all {
 		to.wake(nil)

@@ -21,6 +21,7 @@ func (h *Handler) onlineStatus(c *call) error {
 	if err != nil {
 		return err
 	}
+	h.conceal(&p, c.viewer())
 	c.out = appendInt(c.out, `{"user_id":`, p.ID)
 	c.out = appendText(c.out, `,"username":`, p.Username)
 	c.out = appendWord(c.out, `,"online_status":`, p.status.String())

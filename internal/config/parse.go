@@ -147,11 +147,21 @@ func readSecret(text string) (Secret, error) {
 	for i := range len(text) {
 		distinct[text[i]] = true
 	}
-	if len(distinct) < 8 {
+	// The digits in a row, and 256 random bits in any spelling, have ten different characters and more.
+	if len(distinct) <= 10 {
 		return "", errors.New("repeats itself too much to be a secret; make one with: openssl rand -base64 48")
+	}
+	for _, word := range placeholders {
+		if strings.Contains(strings.ToLower(text), word) {
+			return "", fmt.Errorf("looks like the placeholder of an example (%q); make one with: openssl rand -base64 48", word)
+		}
 	}
 	return Secret(text), nil
 }
+
+// placeholders stand in examples and tutorials where a secret should be. A key that Django's startproject made
+// ("django-insecure-...") is random and is not one of them: whoever moves here needs the key they have.
+var placeholders = []string{"changeme", "change-me", "change_me", "change-in-production", "your-secret", "your_secret", "secret-key", "secretkey", "placeholder"}
 
 // readOrigin takes an origin exactly as browsers write it in the Origin header, because it is compared as text.
 func readOrigin(text string) (string, error) {

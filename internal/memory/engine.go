@@ -46,6 +46,7 @@ type Engine struct {
 	// Owned by Run.
 	breaker   presence.Breaker
 	lastJudge time.Duration
+	lastWall  int64 // the wall clock at the last tick, microseconds; 0: there was none
 
 	stats Stats
 	late  func(time.Duration) // told how long after a lease's end that was told

@@ -33,7 +33,12 @@ func (e *Engine) Run(ctx context.Context) error {
 // by the gap, and nothing is due that was not due before it.
 func (e *Engine) tick(at time.Time) {
 	elapsed := at.Sub(e.start)
-	gap := e.policy.Stall(elapsed-time.Duration(e.lastTick.Load()), Tick)
+	since := elapsed - time.Duration(e.lastTick.Load())
+	gap := e.policy.Stall(since, Tick)
+	if shown := at.UnixMicro(); e.lastWall != 0 && shown-e.lastWall < (since-time.Second).Microseconds() {
+		e.bringBack(shown)
+	}
+	e.lastWall = at.UnixMicro()
 	// In this order: a signal in between reads a clock that is ahead, never one that is behind.
 	e.lastTick.Store(int64(elapsed))
 	if gap > 0 {
@@ -64,6 +69,22 @@ func (e *Engine) tick(at time.Time) {
 		if told += e.expire(p, now, at); told > maxPerTick {
 			return
 		}
+	}
+}
+
+// bringBack follows a wall clock that was set back: whoever was seen in what is now the future was seen now, as
+// far as anybody can still tell. Left alone they would seem to be seen again and again until that time comes.
+func (e *Engine) bringBack(now int64) {
+	e.notice.Warn("the clock was set back; nobody is shown as seen in the future")
+	for _, p := range e.pages.Load().inOrder {
+		p.mu.Lock()
+		for slot := range p.users {
+			if u := &p.users[slot]; u.seen > now {
+				u.seen = now
+				p.markSeen()
+			}
+		}
+		p.mu.Unlock()
 	}
 }
 

@@ -112,3 +112,21 @@ func TestWallClockSetBack(t *testing.T) {
 		t.Errorf("seen at %s, want %s", p[0].LastSeen, want)
 	}
 }
+
+// Somebody was seen while the clock was ahead by two hours; it is set right. They were seen now, and stay so.
+func TestSeenInTheFutureIsBroughtBack(t *testing.T) {
+	k := newTicking()
+	k.heard(t, presence.Login)
+	k.pass(time.Second)
+	right := k.at
+	p := k.pages.Load().inOrder[0]
+	p.users[1].seen = micros(right.Add(2 * time.Hour)) // heard by the wrong clock
+	k.lastWall = micros(right.Add(2 * time.Hour))
+	k.pass(time.Second)
+	first, _ := k.State(t.Context(), []presence.UserID{1})
+	k.pass(5 * time.Second)
+	then, _ := k.State(t.Context(), []presence.UserID{1})
+	if !then[0].LastSeen.Equal(first[0].LastSeen) || then[0].LastSeen.After(right.Add(time.Second)) {
+		t.Errorf("seen at %s, then at %s; the clock was set right at %s", first[0].LastSeen, then[0].LastSeen, right)
+	}
+}

@@ -66,9 +66,7 @@ func (s *Store) Audit(ctx context.Context, offset, limit int) ([]presence.AuditE
 			SELECT id, actor_id, action, target_id, target_name, before, after, reason, ip_address, user_agent, request_id, at
 			FROM audit ORDER BY at DESC, id DESC LIMIT ?1 OFFSET ?2`, all(limit), max(offset, 0))
 		return eachRow(rows, err, func(row scanner) error {
-			var e presence.AuditEntry
-			err := row.Scan(&e.ID, &e.Actor, &e.Action, &e.Target, &e.TargetName, &e.Before, &e.After, &e.Reason, &e.IP,
-				&e.UserAgent, &e.RequestID, (*moment)(&e.At))
+			e, err := scanAudit(row)
 			entries = append(entries, e)
 			return err
 		})
@@ -93,14 +91,26 @@ func (s *Store) History(ctx context.Context, user presence.UserID, from, to time
 		SELECT seq, user_id, from_status, to_status, cause, session_id, actor_id, node, at, last_seen, version FROM history
 		WHERE user_id = ?1 AND at >= ?2 AND at < ?3 ORDER BY at, version LIMIT ?4`,
 		[]any{int64(user), micros(from), micros(to), all(limit)}, func(row scanner) error {
-			var c presence.Change
-			err := row.Scan((*bits)(&c.Seq), &c.User, word[presence.Status]{&c.From, presence.ParseStatus},
-				word[presence.Status]{&c.To, presence.ParseStatus}, word[presence.Cause]{&c.Cause, presence.ParseCause},
-				&c.Session, &c.Actor, &c.Node, (*moment)(&c.At), (*moment)(&c.LastSeen), (*bits)(&c.Version))
+			c, err := scanChange(row)
 			changes = append(changes, c)
 			return err
 		})
 	return changes, err
+}
+
+func scanAudit(row scanner) (presence.AuditEntry, error) {
+	var e presence.AuditEntry
+	err := row.Scan(&e.ID, &e.Actor, &e.Action, &e.Target, &e.TargetName, &e.Before, &e.After, &e.Reason, &e.IP,
+		&e.UserAgent, &e.RequestID, (*moment)(&e.At))
+	return e, err
+}
+
+func scanChange(row scanner) (presence.Change, error) {
+	var c presence.Change
+	err := row.Scan((*bits)(&c.Seq), &c.User, word[presence.Status]{&c.From, presence.ParseStatus},
+		word[presence.Status]{&c.To, presence.ParseStatus}, word[presence.Cause]{&c.Cause, presence.ParseCause},
+		&c.Session, &c.Actor, &c.Node, (*moment)(&c.At), (*moment)(&c.LastSeen), (*bits)(&c.Version))
+	return c, err
 }
 
 // AppendActivity implements presence.Tx. The entry gets its ID here.

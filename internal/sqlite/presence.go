@@ -3,6 +3,8 @@ package sqlite
 import (
 	"cmp"
 	"context"
+	"database/sql"
+	"errors"
 	"iter"
 	"slices"
 
@@ -154,21 +156,37 @@ func (s *Store) records(ctx context.Context, yield func(presence.Presence, error
 
 // SaveHold implements presence.PresenceStore.
 func (s *Store) SaveHold(ctx context.Context, user presence.UserID, h presence.Hold) error {
-	return s.write.durable(ctx, func(t *tx) error {
-		if !h.Active {
-			_, err := t.exec("lift hold", `DELETE FROM holds WHERE user_id = ?1`, int64(user))
-			return err
-		}
-		_, err := t.exec("save hold", `
-			INSERT INTO holds (user_id, status, until, note, actor_id) VALUES (?1, ?2, ?3, ?4, ?5)
-			ON CONFLICT (user_id) DO UPDATE SET status = excluded.status, until = excluded.until, note = excluded.note,
-				actor_id = excluded.actor_id`,
-			int64(user), h.Status.String(), micros(h.Until), h.Note, int64(h.Actor))
-		if isMissingParent(err) {
-			return notFound("save hold", "User not found")
-		}
-		return presence.E(presence.Internal, "save hold", err)
-	})
+	return s.write.durable(ctx, func(t *tx) error { return t.SaveHold(user, h) })
+}
+
+// SaveHold implements presence.ReportTx.
+func (t *tx) SaveHold(user presence.UserID, h presence.Hold) error {
+	if !h.Active {
+		_, err := t.exec("lift hold", `DELETE FROM holds WHERE user_id = ?1`, int64(user))
+		return err
+	}
+	_, err := t.exec("save hold", `
+		INSERT INTO holds (user_id, status, until, note, actor_id) VALUES (?1, ?2, ?3, ?4, ?5)
+		ON CONFLICT (user_id) DO UPDATE SET status = excluded.status, until = excluded.until, note = excluded.note,
+			actor_id = excluded.actor_id`,
+		int64(user), h.Status.String(), micros(h.Until), h.Note, int64(h.Actor))
+	if isMissingParent(err) {
+		return notFound("save hold", "User not found")
+	}
+	return presence.E(presence.Internal, "save hold", err)
+}
+
+// Hold implements presence.ReportTx.
+func (t *tx) Hold(user presence.UserID) (presence.Hold, error) {
+	hold := presence.Hold{Active: true}
+	err := t.row("find hold", `SELECT status, until, note, actor_id FROM holds WHERE user_id = ?1`, []any{int64(user)},
+		func(row scanner) error {
+			return row.Scan(word[presence.Status]{&hold.Status, presence.ParseStatus}, (*moment)(&hold.Until), &hold.Note, &hold.Actor)
+		})
+	if errors.Is(err, sql.ErrNoRows) {
+		return presence.Hold{}, nil
+	}
+	return hold, err
 }
 
 // Holds implements presence.PresenceStore.

@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"logs", logScenarios()},
 		{"presence", presenceScenarios()},
 		{"acts", actScenarios()},
+		{"reports", reportScenarios()},
 	}
 	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {

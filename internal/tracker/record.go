@@ -51,6 +51,9 @@ func (t *Tracker) Run(ctx context.Context) error {
 	group.Go(func() error {
 		return t.every(ctx, columnEvery, func(ctx context.Context) error { return t.recordSeen(ctx, columnPause) })
 	})
+	if _, ok := t.store.(presence.ReportStore); ok {
+		group.Go(func() error { return t.every(ctx, sampleEvery, t.sample) })
+	}
 	err := group.Wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil
@@ -77,6 +80,7 @@ func (t *Tracker) Flush(ctx context.Context) error {
 		t.catchUp(ctx),
 		t.recordChanges(ctx),
 		t.recordSeen(ctx, 0),
+		t.flushSamples(ctx),
 	)
 }
 

@@ -24,6 +24,7 @@ type Tracker struct {
 	log     *slog.Logger
 	now     func() time.Time
 	record  recorder
+	samples sampler
 }
 
 // Config is what a Tracker is built from. Metrics and Log may be nil.

@@ -1,0 +1,73 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/offchat/presence"
+	"github.com/offchat/presence/wire"
+)
+
+func (h *Handler) setHold(ctx context.Context, c *call, in *struct {
+	UserPath
+	Body wire.NewHold
+},
+) (*reply[wire.UserDetail], error) {
+	user, err := in.user()
+	if err != nil {
+		return nil, err
+	}
+	status, known := presence.ParseStatus(in.Body.Status)
+	if !known {
+		return nil, invalid("body", "status", "there is no such status", "online, away, offline")
+	}
+	var until time.Time
+	if in.Body.Until != nil {
+		if until = *in.Body.Until; !until.After(c.now) {
+			return nil, invalid("body", "until", "this moment is past", "after "+stamp(c.now).Format(time.RFC3339))
+		}
+		if until.Year() > 9999 {
+			return nil, invalid("body", "until", "this moment is too far away", "year <= 9999")
+		}
+	}
+	if err := h.Auth.SetHold(ctx, c.id, user, status, until, in.Body.Note, c.from); err != nil {
+		return nil, err
+	}
+	return h.detail(ctx, c, user)
+}
+
+func (h *Handler) liftHold(ctx context.Context, c *call, in *UserPath) (*reply[wire.UserDetail], error) {
+	user, err := in.user()
+	if err != nil {
+		return nil, err
+	}
+	if err := h.Auth.LiftHold(ctx, c.id, user, c.from); err != nil {
+		return nil, err
+	}
+	return h.detail(ctx, c, user)
+}
+
+func (h *Handler) endUserSessions(ctx context.Context, c *call, in *UserPath) (*nothing, error) {
+	user, err := in.user()
+	if err != nil {
+		return nil, err
+	}
+	_, err = h.Auth.ForceLogout(ctx, c.id, user, c.from)
+	return nil, err
+}
+
+func (h *Handler) endUserSession(ctx context.Context, c *call, in *struct {
+	UserPath
+	SessionPath
+},
+) (*nothing, error) {
+	user, err := in.user()
+	if err != nil {
+		return nil, err
+	}
+	session, err := in.session()
+	if err != nil {
+		return nil, err
+	}
+	return nil, h.Auth.EndSession(ctx, c.id, user, session, c.from)
+}

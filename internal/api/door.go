@@ -1,0 +1,136 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/offchat/presence"
+	"github.com/offchat/presence/internal/auth"
+)
+
+// Access says who may use an operation.
+type Access uint8
+
+// The accesses, each letting fewer people through than the one before.
+const (
+	SignedIn Access = iota + 1 // any good access token
+	Staff                      // moderators and admins
+	Admins                     // admins
+)
+
+var accessNames = map[Access]string{SignedIn: "anybody who is signed in", Staff: "moderators and admins", Admins: "admins"}
+
+// String is how the page says it.
+func (a Access) String() string { return accessNames[a] }
+
+// call is one request past the door: who is asking, from where and when.
+type call struct {
+	id     auth.Identity
+	viewer presence.Viewer
+	from   presence.Origin
+	now    time.Time
+	op     *huma.Operation
+}
+
+type callKey struct{}
+
+// door finds out who is calling, counts the request as activity and holds the caller against what the operation
+// needs. It comes before the input is looked at, so a stranger learns nothing about that.
+func (h *Handler) door(ctx huma.Context, next func(huma.Context)) {
+	r, w := humago.Unwrap(ctx)
+	c, err := h.enter(r, ctx.Operation())
+	if err != nil {
+		err = h.tell(r.Context(), ctx.Operation(), c.id.User, err)
+		writeProblem(w, problemOf(err))
+		return
+	}
+	next(huma.WithValue(ctx, callKey{}, c))
+}
+
+func (h *Handler) enter(r *http.Request, op *huma.Operation) (*call, error) {
+	c := &call{from: h.Origin(r), now: h.Now(), op: op}
+	token, err := bearer(r.Header)
+	if err != nil {
+		return c, err
+	}
+	if c.id, err = h.Auth.Authenticate(r.Context(), token, c.now); err != nil {
+		return c, err
+	}
+	if _, err := h.Presence.Signal(r.Context(), presence.Signal{
+		User: c.id.User, Session: c.id.Session, Kind: presence.Activity, At: c.now,
+	}); err != nil {
+		return c, err
+	}
+	need := h.need[op.OperationID]
+	if need == 0 || need == Staff && !c.id.MayRead() || need == Admins && !c.id.IsAdmin() {
+		return c, &presence.Error{Kind: presence.Forbidden, Op: "check permission"}
+	}
+	c.viewer = h.Auth.Viewer(c.id)
+	return c, once(r.URL.Query())
+}
+
+// once refuses a parameter that is given twice: one of the two would not be looked at.
+func once(q url.Values) error {
+	for name, values := range q {
+		if len(values) > 1 {
+			return invalid("query", name, "this parameter is given more than once", "once")
+		}
+	}
+	return nil
+}
+
+// bearer reads the access token from the one Authorization header there may be.
+func bearer(h http.Header) (string, error) {
+	lines := h["Authorization"]
+	if len(lines) == 1 {
+		scheme, token, found := strings.Cut(lines[0], " ")
+		if found && strings.EqualFold(scheme, "Bearer") && token != "" && !strings.ContainsAny(token, " \t,") {
+			return token, nil
+		}
+	}
+	return "", &presence.Error{
+		Kind: presence.Unauthenticated, Op: "read token", Code: auth.CodeMissing,
+		Tell: "Authentication credentials were not provided.",
+	}
+}
+
+// operation is one thing that can be asked.
+type operation struct {
+	id, method, path, tag, summary, text string
+	need                                 Access
+	// errors are the statuses it may answer besides those of every operation.
+	errors []int
+}
+
+// nothing is an input or an answer without anything in it.
+type nothing struct{}
+
+// reply is an answer with a body.
+type reply[T any] struct{ Body T }
+
+func answer[T any](body T) *reply[T] { return &reply[T]{body} }
+
+// add registers an operation: its path, its place in the document, and what does it.
+func add[I, O any](h *Handler, op operation, do func(ctx context.Context, c *call, in *I) (*O, error)) {
+	h.need[op.id] = op.need
+	described := huma.Operation{
+		OperationID: op.id, Method: op.method, Path: "/api/v1" + op.path, Summary: op.summary, Tags: []string{op.tag},
+		Description: strings.TrimSpace(op.text + " For " + op.need.String() + "."), MaxBodyBytes: maxBody,
+		Security: []map[string][]string{{"bearer": {}}},
+		Errors:   append([]int{401, 403, 422, 500, 503}, op.errors...),
+	}
+	huma.Register(h.api, described, func(ctx context.Context, in *I) (*O, error) {
+		c := ctx.Value(callKey{}).(*call)
+		out, err := do(ctx, c, in)
+		if err != nil {
+			return nil, h.tell(ctx, c.op, c.id.User, err)
+		}
+		return out, nil
+	})
+}

@@ -1,0 +1,206 @@
+package realtime
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+
+	"github.com/offchat/presence"
+	"github.com/offchat/presence/wire"
+)
+
+// batch is the changes that are handed out together. It belongs to the one who holds the hub's lock.
+type batch struct {
+	changes []presence.Change
+	users   []presence.UserID // of the changes, one for one
+	staff   wire.FeedCursor   // after them
+	public  wire.FeedCursor
+	items   [][variants][]byte // what was encoded so far, by change
+	frames  [][variants]*frame // deltas of one user, by change
+}
+
+// variant is how much a reader may know of a user.
+type variant uint8
+
+const (
+	nothing    variant = iota
+	unseen             // the status
+	seen               // and last_seen, and since when
+	own                // everything, but in the sequence of those who are no staff
+	everything         // for staff
+	variants
+)
+
+// variantFor says which part of presence.Presence.For is left of somebody's change. Where For shows somebody as if they
+// were not there, there is nothing to tell: not even that nothing changed.
+func variantFor(v presence.Viewer, user presence.UserID, hidden presence.Privacy) variant {
+	switch {
+	case v.Staff:
+		return everything
+	case v.User == user:
+		return own
+	case hidden.HideStatus || v.HideStatus:
+		return nothing
+	case hidden.HideLastSeen || v.HideLastSeen:
+		return unseen
+	default:
+		return seen
+	}
+}
+
+// hit is one change that a connection is told of.
+type hit struct {
+	change int32
+	as     variant
+}
+
+// publish hands changes out.
+func (h *hub) publish(ctx context.Context, changes []presence.Change) {
+	counts, err := h.feed.cfg.Presence.Counts(ctx)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	after := h.at.Seq
+	h.at.Seq = changes[len(changes)-1].Seq
+	tick := h.tick(1)
+	if len(h.marks) == maxMarks {
+		h.marks = append(h.marks[:0], h.marks[maxMarks/2:]...)
+	}
+	h.marks = append(h.marks, mark{tick, h.at.Seq})
+	b := &batch{
+		changes: changes, users: make([]presence.UserID, len(changes)), staff: h.positionLocked(true),
+		public: wire.FeedCursor{Epoch: h.public, Seq: tick},
+		items:  make([][variants][]byte, len(changes)), frames: make([][variants]*frame, len(changes)),
+	}
+	for i := range changes {
+		b.users[i] = changes[i].User
+	}
+	if all := h.members(h.all); all != nil {
+		var known *presence.Counts
+		if err == nil {
+			known = &counts
+		}
+		f := b.whole(after, known)
+		for _, c := range all {
+			if c.put(f) {
+				c.place = b.staff.Seq
+			} else {
+				c.miss(b.users...)
+			}
+		}
+	}
+	h.tellWatchers(b)
+}
+
+// whole is the frame of scope all.
+func (b *batch) whole(after uint64, counts *presence.Counts) *frame {
+	out := appendUsersAfter(make([]byte, 0, 160*len(b.changes)+128), b.staff.Seq, after)
+	var node []byte
+	var named string
+	for i := range b.changes {
+		if c := &b.changes[i]; c.Node != named {
+			named = c.Node
+			node, _ = json.Marshal(named) // a string always can be
+		}
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = appendTransition(out, &b.changes[i], node)
+	}
+	out = append(out, ']')
+	if counts != nil {
+		out = appendCounts(out, *counts)
+	}
+	return newFrame(append(out, '}'), cursorText(b.staff))
+}
+
+// tellWatchers hands each user's last change to those who watch the user, one frame per connection.
+func (h *hub) tellWatchers(b *batch) {
+	last := make(map[presence.UserID]int, len(b.users))
+	for i, user := range b.users {
+		last[user] = i
+	}
+	var told []*conn
+	var watching []watch
+	for i, user := range b.users {
+		if last[user] != i {
+			continue
+		}
+		if watching = h.watched.appendTo(watching[:0], user); len(watching) == 0 {
+			continue
+		}
+		hidden := h.feed.cfg.Privacy(user)
+		for _, w := range watching {
+			as := variantFor(w.by.viewer, user, hidden)
+			if as == nothing || b.changes[i].Seq <= w.fence {
+				continue
+			}
+			if len(w.by.hits) == 0 {
+				told = append(told, w.by)
+			}
+			w.by.hits = append(w.by.hits, hit{int32(i), as})
+		}
+	}
+	for _, c := range told {
+		if !c.put(b.delta(c.hits)) {
+			for _, one := range c.hits {
+				c.miss(b.users[one.change])
+			}
+		}
+		if c.hits = c.hits[:0]; cap(c.hits) > 8 {
+			c.hits = nil
+		}
+	}
+}
+
+// delta is the frame with these changes; the usual one, of one user, is shared.
+func (b *batch) delta(hits []hit) *frame {
+	first := hits[0]
+	if len(hits) > 1 {
+		return b.compose(hits)
+	}
+	f := &b.frames[first.change][first.as]
+	if *f == nil {
+		*f = b.compose(hits)
+	}
+	return *f
+}
+
+func (b *batch) compose(hits []hit) *frame {
+	at, size := b.public, 64
+	for _, one := range hits {
+		size += len(b.item(one)) + 1
+		if one.as == everything {
+			at = b.staff
+		}
+	}
+	out := append(appendDelta(make([]byte, 0, size), at.Seq), `,"users":[`...)
+	for i, one := range hits {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, b.item(one)...)
+	}
+	return newFrame(append(out, "]}"...), cursorText(at))
+}
+
+// item is a changed user as somebody may know it.
+func (b *batch) item(one hit) []byte {
+	item := &b.items[one.change][one.as]
+	if *item == nil {
+		p := changed(&b.changes[one.change])
+		switch one.as {
+		case seen:
+			p = p.For(presence.Viewer{}, presence.Privacy{})
+		case unseen:
+			p = p.For(presence.Viewer{}, presence.Privacy{HideLastSeen: true})
+		}
+		*item = appendUser(nil, &p)
+	}
+	return *item
+}
+
+// appendUsersAfter begins a delta of scope all, up to the first user.
+func appendUsersAfter(out []byte, seq, after uint64) []byte {
+	out = append(appendDelta(out, seq), `,"after":`...)
+	return append(strconv.AppendUint(out, after, 10), `,"users":[`...)
+}

@@ -1,0 +1,258 @@
+package realtime
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/offchat/presence"
+	"github.com/offchat/presence/wire"
+)
+
+// enter is how a connection begins once it is known who it is and what it wants: it is counted, its session is told,
+// and what it wants to know begins to come.
+func (c *conn) enter(ctx context.Context, token string, caller Caller, want wish) error {
+	f := c.feed
+	if err := want.check(caller); err != nil {
+		return err
+	}
+	c.caller, c.scope, c.observe = caller, want.scope, want.observe || c.sse
+	c.expires.Store(caller.Expires.UnixNano())
+	if err := f.own(c, caller.User); err != nil {
+		return err
+	}
+	if !f.still(ctx, token) { // it ended before those who end sessions could find us
+		c.end(byeSessionOver, nil)
+		return nil
+	}
+	if !c.observe {
+		c.told.Store(true)
+		if c.signal(presence.Connect); want.idle {
+			c.signal(presence.Idle)
+		}
+	}
+	c.start(ctx, want)
+	return nil
+}
+
+// start says hello and begins with what the reader wants.
+func (c *conn) start(ctx context.Context, want wish) {
+	f, h := c.feed, c.feed.hub
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	c.viewer = presence.Viewer{User: c.caller.User, Staff: c.caller.Staff}
+	if !c.caller.Staff {
+		c.viewer.Privacy = f.cfg.Privacy(c.caller.User)
+	}
+	c.ready.Store(true)
+	replay, resumed := c.resume(ctx, want)
+	c.say(c.hello(resumed))
+	switch c.scope {
+	case wire.FeedScopeAll:
+		c.place = h.at.Seq
+		h.join(h.all, c)
+	case wire.FeedScopeCounts:
+		h.join(h.counting, c)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone || !c.ending.IsZero() {
+		h.leave(c)
+		for _, id := range want.users {
+			h.watched.remove(id, c)
+		}
+		return
+	}
+	switch {
+	case resumed:
+		f.stats.resumed.Add(1)
+		c.ids = want.users
+		if replay != nil {
+			c.queue, c.queued = append(c.queue, replay), c.queued+len(replay.ws)
+		}
+	default:
+		c.lost, c.pending = true, want.users
+	}
+	c.wakeLocked()
+}
+
+func (c *conn) hello(resumed bool) *frame {
+	f := c.feed
+	at := f.hub.positionLocked(c.viewer.Staff)
+	return plain(wire.FeedHello{
+		T: "hello", User: idText(c.caller.User), Session: c.caller.Session.String(), Staff: c.caller.Staff,
+		Scope: c.scope, Epoch: at.Epoch, Seq: at.Seq, Resumed: resumed, Now: f.cfg.Now().UnixMilli(),
+		Expires: c.caller.Expires.UnixMilli(), PingMS: f.times.ping.Milliseconds(), PongMS: f.times.pong.Milliseconds(),
+		HeartbeatMS: f.cfg.HeartbeatInterval.Milliseconds(), IdleAfterMS: f.cfg.IdleAfter.Milliseconds(),
+		OfflineAfterMS: f.cfg.OfflineAfter.Milliseconds(), MaxUsers: maxUsers,
+	})
+}
+
+// resume makes the delta that leads from the reader's cursor to now, which is nil when nothing happened, and watches
+// its users from now on. It reports false when a new picture is needed. Hold the hub's lock for reading.
+func (c *conn) resume(ctx context.Context, want wish) (*frame, bool) {
+	if want.resume == nil {
+		return nil, false
+	}
+	h := c.feed.hub
+	place, ok := h.placeLocked(c.viewer.Staff, *want.resume)
+	if !ok {
+		return nil, false
+	}
+	var changes []presence.Change
+	if place < h.at.Seq {
+		var err error
+		changes, err = c.feed.cfg.Presence.Changes(ctx, presence.Cursor{Epoch: h.at.Epoch, Seq: place}, int(min(h.at.Seq-place, maxLook)))
+		if err != nil || len(changes) == 0 || changes[len(changes)-1].Seq < h.at.Seq {
+			return nil, false
+		}
+	}
+	if c.scope == wire.FeedScopeAll {
+		return c.replayAll(place, changes)
+	}
+	var hid map[presence.UserID]bool
+	if !c.viewer.Staff {
+		if hid = h.hidSince(want.resume.Seq); hid[c.viewer.User] {
+			return nil, false
+		}
+	}
+	return c.replayWatched(ctx, changes, hid, want.users)
+}
+
+// maxLook is how many changes are looked through for a resuming reader.
+const maxLook = 1 << 17
+
+// replayAll tells every change since a place to somebody who watches everybody.
+func (c *conn) replayAll(place uint64, changes []presence.Change) (*frame, bool) {
+	if len(changes) > maxReplay {
+		return nil, false
+	}
+	if len(changes) == 0 {
+		return nil, true
+	}
+	b := &batch{changes: changes, staff: c.feed.hub.positionLocked(true)}
+	return b.whole(place, nil), true
+}
+
+// replayWatched tells the present state of those users who changed, or changed what they hide.
+func (c *conn) replayWatched(ctx context.Context, changes []presence.Change, hid map[presence.UserID]bool, users []presence.UserID) (*frame, bool) {
+	h := c.feed.hub
+	moved := make(map[presence.UserID]bool, len(changes))
+	for i := range changes {
+		moved[changes[i].User] = true
+	}
+	var told []presence.UserID
+	for _, id := range users {
+		if hid[id] || moved[id] && variantFor(c.viewer, id, c.feed.cfg.Privacy(id)) != nothing {
+			told = append(told, id)
+		}
+	}
+	if len(told) > maxReplay {
+		return nil, false
+	}
+	states, fence, err := h.read(ctx, told)
+	if err != nil {
+		return nil, false
+	}
+	for _, id := range users {
+		h.watched.set(id, c, 0)
+	}
+	for _, id := range told {
+		h.watched.set(id, c, fence)
+	}
+	if len(told) == 0 {
+		return nil, true
+	}
+	at := h.nextLocked(c.viewer.Staff)
+	b := append(appendDelta(nil, at.Seq), `,"users":[`...)
+	b = append(append(b, c.encode(states)...), "]}"...)
+	return newFrame(b, cursorText(at)), true
+}
+
+// sub watches more users. It reports false when they would be too many.
+func (c *conn) sub(ids []presence.UserID) bool {
+	c.subs.Lock()
+	defer c.subs.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.ids)+len(c.pending)+len(ids) > maxUsers {
+		fresh := ids[:0]
+		for _, id := range ids {
+			if !c.feed.hub.watched.has(id, c) {
+				fresh = append(fresh, id)
+			}
+		}
+		if ids = fresh; len(c.ids)+len(c.pending)+len(ids) > maxUsers {
+			return false
+		}
+	}
+	c.pending = append(c.pending, ids...)
+	c.wakeLocked()
+	return true
+}
+
+// unsub lets users go.
+func (c *conn) unsub(ids []presence.UserID) {
+	c.subs.Lock()
+	defer c.subs.Unlock()
+	out := make(map[presence.UserID]struct{}, len(ids))
+	for _, id := range ids {
+		out[id] = struct{}{}
+		c.feed.hub.watched.remove(id, c)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ids, c.pending = without(c.ids, out), without(c.pending, out)
+	for id := range out {
+		delete(c.missed, id)
+	}
+}
+
+func without(ids []presence.UserID, out map[presence.UserID]struct{}) []presence.UserID {
+	var rest []presence.UserID
+	for _, id := range ids {
+		if _, gone := out[id]; !gone {
+			rest = append(rest, id)
+		}
+	}
+	return rest
+}
+
+// closed is the last thing that happens to a connection. The reader calls it at its end, once.
+func (c *conn) closed() {
+	f := c.feed
+	c.forget()
+	_ = c.net.Close()
+	tell := f.remove(c)
+	f.hub.leave(c)
+	c.subs.Lock() // whoever draws users is done, and sees that we are gone
+	c.mu.Lock()
+	ids := c.ids
+	c.ids = nil
+	c.mu.Unlock()
+	for _, id := range ids {
+		f.hub.watched.remove(id, c)
+	}
+	c.subs.Unlock()
+	if tell && c.told.Swap(false) {
+		c.signal(presence.Disconnect)
+	}
+	f.gone(c)
+	f.open.Done()
+}
+
+// signal tells presence what the connection says of its session.
+func (c *conn) signal(kind presence.Kind) {
+	ctx := context.Background() // a connection outlives its request
+	_, err := c.feed.cfg.Presence.Signal(ctx, presence.Signal{
+		User: c.caller.User, Session: c.caller.Session, Kind: kind, At: c.feed.cfg.Now(),
+	})
+	switch {
+	case err == nil || kind == presence.Disconnect && errors.Is(err, presence.ErrClosed):
+	case errors.Is(err, presence.ErrClosed):
+		c.end(byeSessionOver, nil)
+	default:
+		c.feed.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "feed signal not taken", slog.Int64("user", int64(c.caller.User)),
+			slog.String("signal", kind.String()), slog.Any("err", err))
+	}
+}

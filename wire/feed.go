@@ -1,0 +1,158 @@
+package wire
+
+// FeedStatus is a status word: online, away or offline.
+type FeedStatus string
+
+// FeedUser is one user's presence in a frame of the feed: the whole state, never a difference. Moments are
+// milliseconds since 1970 UTC. What is missing is not known, or not for the reader to know.
+type FeedUser struct {
+	ID string     `json:"id"`
+	S  FeedStatus `json:"s"`
+	// LS is when the user was seen last, Since when the present status began.
+	LS    int64 `json:"ls,omitempty"`
+	Since int64 `json:"since,omitempty"`
+	// V counts the user's changes and C says why the last one happened. For staff and the user alone.
+	V uint64 `json:"v,omitempty"`
+	C string `json:"c,omitempty"`
+	// Held: an admin's hold decides. Only in snapshots, for staff and the user alone.
+	Held bool `json:"held,omitempty"`
+	// From, By and Node belong to the transition: only in deltas of scope all.
+	From FeedStatus `json:"from,omitempty"`
+	By   string     `json:"by,omitempty"`
+	Node string     `json:"node,omitempty"`
+}
+
+// FeedCounts are how many users have each status. Their sum is the number of known users.
+type FeedCounts struct {
+	Online  int `json:"online"`
+	Away    int `json:"away"`
+	Offline int `json:"offline"`
+}
+
+// FeedCursor is a place in the feed. It means something only to the server that gave it.
+type FeedCursor struct {
+	Epoch string `json:"epoch"`
+	Seq   uint64 `json:"seq"`
+}
+
+// Frame types of the client, the field t of FeedRequest.
+const (
+	FeedAuth   = "auth"
+	FeedSub    = "sub"
+	FeedUnsub  = "unsub"
+	FeedIdle   = "idle"
+	FeedActive = "active"
+	FeedPong   = "pong"
+	FeedToken  = "token"
+	FeedLeave  = "leave"
+)
+
+// Scopes of a feed.
+const (
+	FeedScopeUsers  = "users"
+	FeedScopeAll    = "all"
+	FeedScopeCounts = "counts"
+)
+
+// FeedRequest is every frame of a client; which fields count depends on T.
+type FeedRequest struct {
+	T string `json:"t"`
+	// Token goes with auth and token, Ticket with auth.
+	Token  string `json:"token,omitempty"`
+	Ticket string `json:"ticket,omitempty"`
+	// The rest of auth. Users goes with sub and unsub, too.
+	Scope   string      `json:"scope,omitempty"`
+	Users   []string    `json:"users,omitempty"`
+	Resume  *FeedCursor `json:"resume,omitempty"`
+	Idle    bool        `json:"idle,omitempty"`
+	Observe bool        `json:"observe,omitempty"`
+	// N goes with pong: the n of the ping.
+	N uint64 `json:"n,omitempty"`
+}
+
+// FeedHello is the first frame of the server. Expires is when the token ends.
+type FeedHello struct {
+	T              string `json:"t"` // hello
+	User           string `json:"user"`
+	Session        string `json:"session"`
+	Staff          bool   `json:"staff"`
+	Scope          string `json:"scope"`
+	Epoch          string `json:"epoch"`
+	Seq            uint64 `json:"seq"`
+	Resumed        bool   `json:"resumed"`
+	Now            int64  `json:"now"`
+	Expires        int64  `json:"expires"`
+	PingMS         int64  `json:"ping_ms"`
+	PongMS         int64  `json:"pong_ms"`
+	HeartbeatMS    int64  `json:"heartbeat_ms"`
+	IdleAfterMS    int64  `json:"idle_after_ms"`
+	OfflineAfterMS int64  `json:"offline_after_ms"`
+	MaxUsers       int    `json:"max_users"`
+}
+
+// FeedSnap is a picture, or a part of one: More says that another part follows, Full that the reader forgets
+// what it held.
+type FeedSnap struct {
+	T      string      `json:"t"` // snap
+	Epoch  string      `json:"epoch"`
+	Seq    uint64      `json:"seq"`
+	Full   bool        `json:"full,omitempty"`
+	Users  []FeedUser  `json:"users"`
+	Counts *FeedCounts `json:"counts,omitempty"`
+	More   bool        `json:"more,omitempty"`
+}
+
+// FeedDelta is what changed. After is only there in scope all: the frame covers the changes in (After, Seq].
+type FeedDelta struct {
+	T      string      `json:"t"` // delta
+	Seq    uint64      `json:"seq"`
+	After  *uint64     `json:"after,omitempty"`
+	Users  []FeedUser  `json:"users,omitempty"`
+	Counts *FeedCounts `json:"counts,omitempty"`
+}
+
+// FeedGap says that changes are lost to the reader; a full FeedSnap follows.
+type FeedGap struct {
+	T string `json:"t"` // gap
+}
+
+// FeedPing wants a pong with the same N. Seq, when there, is a cursor: the reader has everything up to it.
+type FeedPing struct {
+	T   string `json:"t"` // ping
+	N   uint64 `json:"n"`
+	Seq uint64 `json:"seq,omitempty"`
+}
+
+// FeedRenew asks for a fresh token.
+type FeedRenew struct {
+	T    string `json:"t"` // renew
+	InMS int64  `json:"in_ms"`
+}
+
+// FeedRenewed says that a fresh token was taken, and until when it counts.
+type FeedRenewed struct {
+	T       string `json:"t"` // token
+	Expires int64  `json:"expires"`
+}
+
+// FeedError is about one frame of the client, whose type Re names. The connection lives on.
+type FeedError struct {
+	T       string `json:"t"` // error
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Re      string `json:"re,omitempty"`
+}
+
+// FeedBye is the last frame. RetryMS is the window in which to come back; without it, do not.
+type FeedBye struct {
+	T       string    `json:"t"` // bye
+	Code    uint16    `json:"code"`
+	Reason  string    `json:"reason"`
+	RetryMS *[2]int64 `json:"retry_ms,omitempty"`
+}
+
+// FeedTicket is the answer to a request for a ticket. ExpiresIn is in seconds.
+type FeedTicket struct {
+	Ticket    string `json:"ticket"`
+	ExpiresIn int    `json:"expires_in"`
+}
