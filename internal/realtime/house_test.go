@@ -190,11 +190,16 @@ func (h *house) dial(first string) *client {
 
 func (c *client) say(frame string) { c.socket.message([]byte(frame)) }
 
+// pause waits while a test holds slow.
+func (c *client) pause() {
+	c.slow.Lock()
+	defer c.slow.Unlock()
+}
+
 func (c *client) read() {
 	defer func() { _ = c.net.Close() }()
 	for {
-		c.slow.Lock() //lint:ignore SA2001 a test that holds it makes this a slow reader
-		c.slow.Unlock()
+		c.pause()
 		payload, code, err := readFrame(c.net)
 		c.mu.Lock()
 		if err != nil || code != 0 {
