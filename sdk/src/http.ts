@@ -1,0 +1,36 @@
+import { PresenceError } from './errors'
+import type { Tokens } from './token'
+import type { World } from './world'
+
+/** Asks as the person, with one fresh token if the first is refused. Rejects with PresenceError. */
+export type Http = (path: string, body?: unknown, method?: string) => Promise<Response>
+
+/** What an answer that is not ok means. */
+export function errorOf({ status, headers }: Response): PresenceError {
+  const wait = Number(headers.get('Retry-After')) * 1000 || 0
+  const later = status === 429 || status > 499
+  const code = status === 401 ? 'unauthenticated' : status === 403 ? 'forbidden' : later ? 'busy' : 'refused'
+  return new PresenceError(code, `HTTP ${status}`, later, status, wait)
+}
+
+export function createHttp(world: Pick<World, 'fetch'>, url: string, tokens: Tokens): Http {
+  return async (path, body, method = 'POST') => {
+    for (let again = false; ; again = true) {
+      const token = await tokens.get()
+      if (token === null) throw new PresenceError('signed_out')
+      const r = await world
+        .fetch(url + path, {
+          method,
+          keepalive: true,
+          headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+          body: body ? JSON.stringify(body) : undefined,
+        })
+        .catch((e) => {
+          throw new PresenceError('unreachable', String(e), true)
+        })
+      if (r.ok) return r
+      if (r.status !== 401 || again) throw errorOf(r)
+      tokens.refused(token)
+    }
+  }
+}
