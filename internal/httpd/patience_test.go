@@ -33,7 +33,7 @@ type caller struct {
 	t    *testing.T
 }
 
-func call(t *testing.T, s *Server, address, text string) *caller {
+func call(t *testing.T, address, text string) *caller {
 	t.Helper()
 	nc, err := net.Dial("tcp", address)
 	if err != nil {
@@ -44,11 +44,6 @@ func call(t *testing.T, s *Server, address, text string) *caller {
 	c := &caller{Conn: nc, read: bufio.NewReader(nc), t: t}
 	if _, err := io.WriteString(nc, text); err != nil {
 		t.Fatal(err)
-	}
-	for known := false; !known; runtime.Gosched() { // until the server has taken the connection
-		s.patience.mu.Lock()
-		known = len(s.patience.open) > 0
-		s.patience.mu.Unlock()
 	}
 	return c
 }
@@ -105,7 +100,7 @@ var hello = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.W
 
 func TestSlowHeadsAreCutOff(t *testing.T) {
 	s, address := impatient(t, hello)
-	c := call(t, s, address, "GET / HTTP/1.1\r\nHost:")
+	c := call(t, address, "GET / HTTP/1.1\r\nHost:")
 	s.inPhase(opening)
 	s.ticks(3)
 	if s.stillOpen() != 1 {
@@ -117,7 +112,7 @@ func TestSlowHeadsAreCutOff(t *testing.T) {
 
 func TestSlowBodiesAreCutOff(t *testing.T) {
 	s, address := impatient(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { io.ReadAll(r.Body) }))
-	c := call(t, s, address, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
+	c := call(t, address, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
 	s.inPhase(working)
 	s.ticks(4)
 	c.cut()
@@ -133,7 +128,7 @@ func TestSlowReadersAreCutOff(t *testing.T) {
 			}
 		}
 	}))
-	call(t, s, address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	call(t, address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 	s.inPhase(working)
 	s.ticks(4)
 	if err := <-blocked; err == nil {
@@ -143,7 +138,7 @@ func TestSlowReadersAreCutOff(t *testing.T) {
 
 func TestIdleConnectionsAreCutOffAndBusyOnesAreNot(t *testing.T) {
 	s, address := impatient(t, hello)
-	c := call(t, s, address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	c := call(t, address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 	for range 5 {
 		if got := c.status(); got != 200 {
 			t.Fatal(got)
@@ -170,7 +165,7 @@ func TestStreamsHaveLimitsOfTheirOwn(t *testing.T) {
 		<-end
 		io.WriteString(w, "last")
 	}))
-	c := call(t, s, address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	c := call(t, address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 	s.inPhase(unbounded)
 	s.ticks(100)
 	close(end)
@@ -188,7 +183,7 @@ func TestHijackedConnectionsAreLeftAlone(t *testing.T) {
 		}
 		taken <- nc
 	}))
-	c := call(t, s, address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	c := call(t, address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 	nc := <-taken
 	defer nc.Close()
 	if _, wrapped := nc.(*conn); wrapped {
