@@ -36,7 +36,7 @@ func (e *Engine) tick(at time.Time) {
 	since := elapsed - time.Duration(e.lastTick.Load())
 	gap := e.policy.Stall(since, Tick)
 	if shown := at.UnixMicro(); e.lastWall != 0 && shown-e.lastWall < (since-time.Second).Microseconds() {
-		e.bringBack(shown)
+		e.bringBack(max(shown, e.start.Add(elapsed).UnixMicro()))
 	}
 	e.lastWall = at.UnixMicro()
 	// In this order: a signal in between reads a clock that is ahead, never one that is behind.
@@ -72,8 +72,10 @@ func (e *Engine) tick(at time.Time) {
 	}
 }
 
-// bringBack follows a wall clock that was set back: whoever was seen in what is now the future was seen now, as
-// far as anybody can still tell. Left alone they would seem to be seen again and again until that time comes.
+// bringBack follows a wall clock that was ahead and was set right: whoever was seen in what is now the future was
+// seen now, as far as anybody can still tell. Left alone they would seem to be seen again and again until that
+// time comes. Now is no earlier than the time that has passed since the start says, so a clock that is set back
+// to 1970 for a moment takes nothing from anybody.
 func (e *Engine) bringBack(now int64) {
 	e.notice.Warn("the clock was set back; nobody is shown as seen in the future")
 	for _, p := range e.pages.Load().inOrder {

@@ -19,8 +19,7 @@ func (t *Tracker) Restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	now := t.now()
-	live, err := t.store.LiveSessions(ctx, now)
+	live, err := t.store.LiveSessions(ctx, t.now())
 	if err != nil {
 		return fmt.Errorf("read live sessions: %w", err)
 	}
@@ -45,9 +44,6 @@ func (t *Tracker) Restore(ctx context.Context) error {
 			}
 			r := presence.Record{Presence: p, Hold: holds[p.User]}
 			fill(&r)
-			if r.LastSeen.After(now) { // written down while the clock was ahead
-				r.LastSeen = now
-			}
 			if change, unknown := settle(&r, live, newest[p.User]); unknown {
 				missing = append(missing, change)
 			}
