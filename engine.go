@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -76,6 +77,33 @@ type Record struct {
 	Presence
 	Sessions []Session
 	Hold     Hold
+}
+
+// State is the state a record stands for, in which status and sessions agree. due is when, on the lease clock, the
+// fresh leases end.
+func (r Record) State(due time.Duration) State {
+	s := State{
+		User: r.User, Status: r.Status, Cause: r.Cause, LastSeen: r.LastSeen, Since: r.Since, Version: r.Version,
+		Hold: r.Hold,
+	}
+	if s.Hold.Active {
+		s.Status = s.Hold.Status
+	} else if s.Status == Offline {
+		return s
+	}
+	s.Sessions = slices.Clone(r.Sessions)
+	if len(s.Sessions) == 0 && !s.Hold.Active {
+		s.Sessions = []Session{{ID: StandIn, Idle: s.Status == Away}}
+	}
+	anyActive := slices.ContainsFunc(s.Sessions, func(one Session) bool { return !one.Idle })
+	for i := range s.Sessions {
+		one := &s.Sessions[i]
+		one.Live, one.Leaving, one.Conns, one.Due = true, false, 0, due
+		if !s.Hold.Active && anyActive != (s.Status == Online) {
+			one.Idle = s.Status == Away
+		}
+	}
+	return s
 }
 
 // Errors of engines.

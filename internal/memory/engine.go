@@ -149,38 +149,12 @@ func (e *Engine) Load(_ context.Context, users iter.Seq[presence.Record]) error 
 		if p.users[slot].known {
 			e.log.withdraw(p.users[slot].status)
 		}
-		state := recorded(r, now+e.policy.OfflineAfter)
+		state := r.State(now + e.policy.OfflineAfter)
 		p.storeLocked(slot, &state)
 		e.log.introduce(state.Status)
 		p.mu.Unlock()
 	}
 	return nil
-}
-
-// recorded turns a record into a state in which status and sessions agree.
-func recorded(r presence.Record, due time.Duration) presence.State {
-	s := presence.State{
-		User: r.User, Status: r.Status, Cause: r.Cause, LastSeen: r.LastSeen, Since: r.Since, Version: r.Version,
-		Hold: r.Hold,
-	}
-	if s.Hold.Active {
-		s.Status = s.Hold.Status
-	} else if s.Status == presence.Offline {
-		return s
-	}
-	s.Sessions = slices.Clone(r.Sessions)
-	if len(s.Sessions) == 0 && !s.Hold.Active {
-		s.Sessions = []presence.Session{{ID: presence.StandIn, Idle: s.Status == presence.Away}}
-	}
-	anyActive := slices.ContainsFunc(s.Sessions, func(one presence.Session) bool { return !one.Idle })
-	for i := range s.Sessions {
-		one := &s.Sessions[i]
-		one.Live, one.Leaving, one.Conns, one.Due = true, false, 0, due
-		if !s.Hold.Active && anyActive != (s.Status == presence.Online) {
-			one.Idle = s.Status == presence.Away
-		}
-	}
-	return s
 }
 
 // State implements presence.Engine.

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/offchat/presence"
 )
@@ -191,7 +190,7 @@ func (e *Engine) loadShard(ctx context.Context, sh *shard, records []presence.Re
 				continue
 			}
 			o := op{user: r.User, old: u.blob, mode: showIt, upTo: sh.heard}
-			o.put(recorded(r, due))
+			o.put(r.State(due))
 			ops = append(ops, o)
 		}
 		sh.mu.Unlock()
@@ -209,30 +208,4 @@ func (e *Engine) loadShard(ctx context.Context, sh *shard, records []presence.Re
 		}
 	}
 	return nil
-}
-
-// recorded turns a record into a state in which status and sessions agree.
-func recorded(r presence.Record, due time.Duration) presence.State {
-	s := presence.State{
-		User: r.User, Status: r.Status, Cause: r.Cause, LastSeen: r.LastSeen, Since: r.Since, Version: r.Version,
-		Hold: r.Hold,
-	}
-	if s.Hold.Active {
-		s.Status = s.Hold.Status
-	} else if s.Status == presence.Offline {
-		return s
-	}
-	s.Sessions = slices.Clone(r.Sessions)
-	if len(s.Sessions) == 0 && !s.Hold.Active {
-		s.Sessions = []presence.Session{{ID: presence.StandIn, Idle: s.Status == presence.Away}}
-	}
-	anyActive := slices.ContainsFunc(s.Sessions, func(one presence.Session) bool { return !one.Idle })
-	for i := range s.Sessions {
-		one := &s.Sessions[i]
-		one.Live, one.Leaving, one.Conns, one.Due = true, false, 0, due
-		if !s.Hold.Active && anyActive != (s.Status == presence.Online) {
-			one.Idle = s.Status == presence.Away
-		}
-	}
-	return s
 }
