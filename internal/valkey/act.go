@@ -240,15 +240,32 @@ func (e *Engine) settle(ctx context.Context, sh *shard, epoch string, ops []op, 
 	return nil
 }
 
-// fetch reads a user from the store, where leases that others renewed are as long as they are.
+// fetch reads a user from the store, where leases that others renewed are as long as they are. What this node
+// wrote while the answer was on its way is newer than the answer.
 func (e *Engine) fetch(ctx context.Context, sh *shard, id presence.UserID) {
 	if e.away.Load() {
 		return
 	}
+	known := sh.blobOf(id)
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
 	blob, err := e.client.Do(ctx, e.client.B().Hget().Key(sh.users).Field(strconv.FormatInt(int64(id), 10)).Build()).ToString()
 	if err == nil || rueidis.IsRedisNil(err) {
-		e.learn(sh, id, strings.Clone(blob))
+		sh.replaceBlob(id, known, strings.Clone(blob))
+	}
+}
+
+func (sh *shard) blobOf(id presence.UserID) string {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return sh.userLocked(id).blob
+}
+
+// replaceBlob changes what a user is compared with, if it still is what it was.
+func (sh *shard) replaceBlob(id presence.UserID, old, blob string) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if u := sh.userLocked(id); u.blob == old {
+		u.blob = blob
 	}
 }

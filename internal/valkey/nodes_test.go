@@ -465,3 +465,30 @@ func must[T any](v T, err error) T {
 	}
 	return v
 }
+
+// Whoever inspects a user while their lease is being written sees the lease either way, never the one before.
+func TestInspectNeverShowsAnOlderLease(t *testing.T) {
+	w := newWorld(t, shared.URL, enginetest.DefaultPolicy)
+	e := w.node(0)
+	w.signal(e, 1, presence.Login)
+	for range 300 {
+		w.set(w.now().Add(time.Second))
+		w.signal(e, 1, presence.Heartbeat)
+		want, _, err := e.Inspect(t.Context(), 1)
+		w.must(err)
+		var writing sync.WaitGroup
+		writing.Go(func() {
+			if err := e.flush(t.Context(), true); err != nil {
+				t.Error(err)
+			}
+		})
+		for range 3 {
+			got, _, err := e.Inspect(t.Context(), 1)
+			w.must(err)
+			if got.Sessions[0].Due < want.Sessions[0].Due {
+				t.Fatalf("the lease ends at %s, and ended at %s a moment ago", got.Sessions[0].Due, want.Sessions[0].Due)
+			}
+		}
+		writing.Wait()
+	}
+}
