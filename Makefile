@@ -5,7 +5,7 @@ TOOL    = $(GO) tool -modfile=tools/go.mod
 FUZZ   ?= 10000x
 COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null)
 
-.PHONY: help run build test deps check lint sdk browser fmt fuzz bench trials clean
+.PHONY: help run build assets test deps check lint sdk browser fmt fuzz bench trials clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -13,11 +13,13 @@ help: ## what there is to make
 run: build ## build and start the server on http://127.0.0.1:8000
 	./bin/presence serve
 
-build: ## build bin/presence: one static binary
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.commit=$(COMMIT)' -o bin/presence ./cmd/presence
+build: assets ## build bin/presence: one static binary, with the dashboard and the script for browsers
+	CGO_ENABLED=0 $(GO) build -trimpath -tags assets -ldflags '-s -w -X main.commit=$(COMMIT)' -o bin/presence ./cmd/presence
 
-test: deps check ## everything: linters, all tests under the race detector, a moment of fuzzing
-	$(MAKE) --no-print-directory fuzz
+assets: ## what browsers are given, built into internal/assets/dist (needs Node)
+	@scripts/assets.sh
+
+test: deps check browser ## everything: linters, all tests under the race detector, the client in a real browser
 
 deps: ## install what the tests need and this machine lacks (PostgreSQL, Redis)
 	@scripts/test-deps.sh

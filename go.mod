@@ -49,4 +49,7 @@ require (
 	modernc.org/memory v1.12.1 // indirect
 )
 
-ignore ./sdk/node_modules
+ignore (
+	./sdk/node_modules
+	./web/node_modules
+)

@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"internal/httpd":      {"internal/metrics"},
 	"internal/metrics":    {""},
 	"internal/config":     {},
+	"internal/assets":     {},
 	"internal/enginetest": {""},
 	"internal/loadgen":    {""},
 	"internal/storetest":  {""},
