@@ -12,7 +12,8 @@ import (
 // accountColumns are what scanAccount reads, in its order.
 const accountColumns = `u.id, u.online_status, u.last_seen, u.status_since, u.status_cause, u.presence_version,
 	u.deleted_at, u.status, u.role, u.is_active, u.is_staff, u.email_verified, u.username, u.email, u.first_name,
-	u.last_name, u.avatar, u.bio, u.password, u.tokens_after, u.date_joined, u.created_at, u.updated_at`
+	u.last_name, u.avatar, u.bio, u.password, u.tokens_after, u.date_joined, u.created_at, u.updated_at, u.hide_status,
+	u.hide_last_seen`
 
 func intoAccount(a *presence.Account) []any {
 	return []any{
@@ -28,6 +29,7 @@ func intoAccount(a *presence.Account) []any {
 		&a.Active, &a.Staff, &a.EmailVerified, &a.Username, &a.Email,
 		&a.FirstName, &a.LastName, &a.Avatar, &a.Bio, &a.PasswordHash, (*moment)(&a.TokensAfter),
 		(*moment)(&a.JoinedAt), (*moment)(&a.CreatedAt), (*moment)(&a.UpdatedAt),
+		&a.Privacy.HideStatus, &a.Privacy.HideLastSeen,
 	}
 }
 
@@ -132,9 +134,9 @@ func (t *tx) Account(id presence.UserID) (a presence.Account, err error) {
 const insertAccount = `
 	INSERT INTO users (id, online_status, last_seen, status_since, status_cause, presence_version, deleted_at, status, role,
 		is_active, is_staff, email_verified, username, email, first_name, last_name, avatar, bio, password, tokens_after,
-		date_joined, created_at, updated_at, search)
+		date_joined, created_at, updated_at, search, hide_status, hide_last_seen)
 	VALUES (coalesce($1::bigint, nextval('users_id_seq')), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-		$17, $18, $19, $20, $21, $22, $23, $24)
+		$17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
 	ON CONFLICT DO NOTHING
 	RETURNING id, CASE WHEN $1::bigint IS NULL THEN 0 ELSE (
 		SELECT CASE WHEN $1::bigint <= drawn THEN 0
@@ -161,7 +163,7 @@ func (t *tx) InsertAccount(a *presence.Account) error {
 		id, a.OnlineStatus.String(), micros(a.LastSeen), micros(a.Since), a.Cause.String(), int64(a.Version),
 		micros(a.DeletedAt), a.Status.String(), a.Role.String(), a.Active, a.Staff, a.EmailVerified, a.Username, a.Email,
 		kept(a.FirstName), kept(a.LastName), kept(a.Avatar), kept(a.Bio), kept(a.PasswordHash), micros(a.TokensAfter),
-		micros(a.JoinedAt), micros(a.CreatedAt), micros(a.UpdatedAt), searchText(a),
+		micros(a.JoinedAt), micros(a.CreatedAt), micros(a.UpdatedAt), searchText(a), a.Privacy.HideStatus, a.Privacy.HideLastSeen,
 	}, &given, &moved)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return t.inTheWay(op, a)
@@ -177,7 +179,7 @@ func (t *tx) InsertAccount(a *presence.Account) error {
 const updateAccount = `
 	UPDATE users u SET deleted_at = $2, status = $3, role = $4, is_active = $5, is_staff = $6, email_verified = $7,
 		username = $8, email = $9, first_name = $10, last_name = $11, avatar = $12, bio = $13, password = $14,
-		tokens_after = $15, date_joined = $16, updated_at = $17, search = $18
+		tokens_after = $15, date_joined = $16, updated_at = $17, search = $18, hide_status = $19, hide_last_seen = $20
 	WHERE u.id = $1 AND ($2::bigint <> 0 OR NOT EXISTS (SELECT 1 FROM users o WHERE o.username = $8 AND o.deleted_at = 0 AND o.id <> $1)
 		AND NOT EXISTS (SELECT 1 FROM users o WHERE o.email = $9 AND o.deleted_at = 0 AND o.id <> $1))`
 
@@ -190,7 +192,7 @@ func (t *tx) UpdateAccount(a *presence.Account) error {
 	n, err := t.exec(op, updateAccount,
 		int64(a.ID), micros(a.DeletedAt), a.Status.String(), a.Role.String(), a.Active, a.Staff, a.EmailVerified,
 		a.Username, a.Email, kept(a.FirstName), kept(a.LastName), kept(a.Avatar), kept(a.Bio), kept(a.PasswordHash),
-		micros(a.TokensAfter), micros(a.JoinedAt), micros(a.UpdatedAt), searchText(a))
+		micros(a.TokensAfter), micros(a.JoinedAt), micros(a.UpdatedAt), searchText(a), a.Privacy.HideStatus, a.Privacy.HideLastSeen)
 	if err != nil || n == 1 {
 		return err
 	}

@@ -65,13 +65,19 @@ func (s *Store) Audit(ctx context.Context, offset, limit int) (entries []presenc
 			FROM audit ORDER BY at DESC, id DESC LIMIT $1 OFFSET $2`, []any{all(limit), max(offset, 0)},
 			func(row scanner) error {
 				var e presence.AuditEntry
-				err := row.Scan(&e.ID, (*int64)(&e.Actor), &e.Action, (*int64)(&e.Target), &e.TargetName, &e.Before, &e.After,
-					&e.Reason, &e.IP, &e.UserAgent, &e.RequestID, (*moment)(&e.At))
+				err := row.Scan(intoAudit(&e)...)
 				entries = append(entries, e)
 				return err
 			})
 	})
 	return entries, total, err
+}
+
+func intoAudit(e *presence.AuditEntry) []any {
+	return []any{
+		&e.ID, (*int64)(&e.Actor), &e.Action, (*int64)(&e.Target), &e.TargetName, &e.Before, &e.After,
+		&e.Reason, &e.IP, &e.UserAgent, &e.RequestID, (*moment)(&e.At),
+	}
 }
 
 // all is LIMIT's word for a limit of 0.
@@ -93,13 +99,19 @@ func (s *Store) History(ctx context.Context, user presence.UserID, from, to time
 		[]any{int64(user), micros(from), micros(to), all(limit)}, func() { changes = []presence.Change{} },
 		func(row scanner) error {
 			var c presence.Change
-			err := row.Scan((*bits)(&c.Seq), (*int64)(&c.User), word[presence.Status]{&c.From, presence.ParseStatus},
-				word[presence.Status]{&c.To, presence.ParseStatus}, word[presence.Cause]{&c.Cause, presence.ParseCause},
-				(*int64)(&c.Session), (*int64)(&c.Actor), &c.Node, (*moment)(&c.At), (*moment)(&c.LastSeen), (*bits)(&c.Version))
+			err := row.Scan(intoChange(&c)...)
 			changes = append(changes, c)
 			return err
 		})
 	return changes, err
+}
+
+func intoChange(c *presence.Change) []any {
+	return []any{
+		(*bits)(&c.Seq), (*int64)(&c.User), word[presence.Status]{&c.From, presence.ParseStatus},
+		word[presence.Status]{&c.To, presence.ParseStatus}, word[presence.Cause]{&c.Cause, presence.ParseCause},
+		(*int64)(&c.Session), (*int64)(&c.Actor), &c.Node, (*moment)(&c.At), (*moment)(&c.LastSeen), (*bits)(&c.Version),
+	}
 }
 
 // AppendActivity implements presence.Tx. The entry gets its ID here.

@@ -275,10 +275,11 @@ func (s *Store) records(ctx context.Context, into []presence.Presence, after int
 
 // SaveHold implements presence.PresenceStore.
 func (s *Store) SaveHold(ctx context.Context, user presence.UserID, h presence.Hold) error {
-	return s.act(ctx, func(t *tx) error { return t.saveHold(user, h) })
+	return s.act(ctx, func(t *tx) error { return t.SaveHold(user, h) })
 }
 
-func (t *tx) saveHold(user presence.UserID, h presence.Hold) error {
+// SaveHold implements presence.ReportTx.
+func (t *tx) SaveHold(user presence.UserID, h presence.Hold) error {
 	if !h.Active {
 		_, err := t.exec("lift hold", `DELETE FROM holds WHERE user_id = $1`, int64(user))
 		return err
@@ -293,6 +294,17 @@ func (t *tx) saveHold(user presence.UserID, h presence.Hold) error {
 		err = notFound("save hold", "User not found")
 	}
 	return err
+}
+
+// Hold implements presence.ReportTx. Whoever changes the hold has the account locked by then.
+func (t *tx) Hold(user presence.UserID) (presence.Hold, error) {
+	hold := presence.Hold{Active: true}
+	err := t.locked("find hold", lockAccount, []any{int64(user)}, `SELECT status, until, note, actor_id FROM holds WHERE user_id = $1`,
+		[]any{int64(user)}, word[presence.Status]{&hold.Status, presence.ParseStatus}, (*moment)(&hold.Until), &hold.Note, (*int64)(&hold.Actor))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return presence.Hold{}, nil
+	}
+	return hold, err
 }
 
 // Holds implements presence.PresenceStore.

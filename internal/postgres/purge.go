@@ -18,6 +18,7 @@ var purges = []struct {
 	history bool // by the history's own limit instead of now
 }{
 	{`DELETE FROM history WHERE id IN (SELECT id FROM history WHERE at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`, true},
+	{`DELETE FROM concurrency WHERE at IN (SELECT at FROM concurrency WHERE at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`, true},
 	{`DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`, false},
 	{`DELETE FROM revoked_tokens WHERE jti IN
 		(SELECT jti FROM revoked_tokens WHERE expires_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`, false},
