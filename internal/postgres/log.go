@@ -108,8 +108,10 @@ func (s *Store) History(ctx context.Context, user presence.UserID, from, to time
 
 func intoChange(c *presence.Change) []any {
 	return []any{
-		(*bits)(&c.Seq), (*int64)(&c.User), word[presence.Status]{&c.From, presence.ParseStatus},
-		word[presence.Status]{&c.To, presence.ParseStatus}, word[presence.Cause]{&c.Cause, presence.ParseCause},
+		(*bits)(&c.Seq), (*int64)(&c.User),
+		word[presence.Status]{&c.From, presence.ParseStatus},
+		word[presence.Status]{&c.To, presence.ParseStatus},
+		word[presence.Cause]{&c.Cause, presence.ParseCause},
 		(*int64)(&c.Session), (*int64)(&c.Actor), &c.Node, (*moment)(&c.At), (*moment)(&c.LastSeen), (*bits)(&c.Version),
 	}
 }
