@@ -2,6 +2,8 @@
 // feed. Documents and other languages' types are generated from it. It decides names and shapes and nothing else.
 package wire
 
+//go:generate go run ../internal/wiregen
+
 import "time"
 
 // Presence is one person's presence, as the caller may know it. A person who keeps their status to themselves

@@ -7,17 +7,17 @@ type FeedStatus string
 // milliseconds since 1970 UTC. What is missing is not known, or not for the reader to know.
 type FeedUser struct {
 	ID string     `json:"id"`
-	S  FeedStatus `json:"s"`
+	S  FeedStatus `json:"s" enum:"online,away,offline"`
 	// LS is when the user was seen last, Since when the present status began.
 	LS    int64 `json:"ls,omitempty"`
 	Since int64 `json:"since,omitempty"`
 	// V counts the user's changes and C says why the last one happened. For staff and the user alone.
 	V uint64 `json:"v,omitempty"`
-	C string `json:"c,omitempty"`
+	C string `json:"c,omitempty" enum:"login,heartbeat,activity,touch,connect,disconnect,idle,active,timeout,logout,forced,admin"`
 	// Held: an admin's hold decides. Only in snapshots, for staff and the user alone.
 	Held bool `json:"held,omitempty"`
 	// From, By and Node belong to the transition: only in deltas of scope all.
-	From FeedStatus `json:"from,omitempty"`
+	From FeedStatus `json:"from,omitempty" enum:"online,away,offline"`
 	By   string     `json:"by,omitempty"`
 	Node string     `json:"node,omitempty"`
 }
@@ -54,20 +54,21 @@ const (
 	FeedScopeCounts = "counts"
 )
 
-// FeedRequest is every frame of a client; which fields count depends on T.
+// FeedRequest is every frame of a client; which fields count depends on T. The tag frames names the frames that have
+// a field; with a question mark, those that may have it.
 type FeedRequest struct {
-	T string `json:"t"`
+	T string `json:"t" frames:"auth,sub,unsub,idle,active,pong,token,leave"`
 	// Token goes with auth and token, Ticket with auth.
-	Token  string `json:"token,omitempty"`
-	Ticket string `json:"ticket,omitempty"`
+	Token  string `json:"token,omitempty" frames:"auth?,token"`
+	Ticket string `json:"ticket,omitempty" frames:"auth?"`
 	// The rest of auth. Users goes with sub and unsub, too.
-	Scope   string      `json:"scope,omitempty"`
-	Users   []string    `json:"users,omitempty"`
-	Resume  *FeedCursor `json:"resume,omitempty"`
-	Idle    bool        `json:"idle,omitempty"`
-	Observe bool        `json:"observe,omitempty"`
+	Scope   string      `json:"scope,omitempty" frames:"auth?" enum:"users,all,counts"`
+	Users   []string    `json:"users,omitempty" frames:"auth?,sub,unsub"`
+	Resume  *FeedCursor `json:"resume,omitempty" frames:"auth?"`
+	Idle    bool        `json:"idle,omitempty" frames:"auth?"`
+	Observe bool        `json:"observe,omitempty" frames:"auth?"`
 	// N goes with pong: the n of the ping.
-	N uint64 `json:"n,omitempty"`
+	N uint64 `json:"n,omitempty" frames:"pong"`
 }
 
 // FeedHello is the first frame of the server. Expires is when the token ends.
@@ -76,7 +77,7 @@ type FeedHello struct {
 	User           string `json:"user"`
 	Session        string `json:"session"`
 	Staff          bool   `json:"staff"`
-	Scope          string `json:"scope"`
+	Scope          string `json:"scope" enum:"users,all,counts"`
 	Epoch          string `json:"epoch"`
 	Seq            uint64 `json:"seq"`
 	Resumed        bool   `json:"resumed"`

@@ -17,6 +17,7 @@ import (
 
 	"github.com/offchat/presence"
 	"github.com/offchat/presence/internal/api"
+	"github.com/offchat/presence/internal/assets"
 	"github.com/offchat/presence/internal/compat"
 	"github.com/offchat/presence/internal/config"
 	"github.com/offchat/presence/internal/httpd"
@@ -83,6 +84,11 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 	live, ownsLive := feedRoutes(feed)
 	site := http.NewServeMux()
 	(&pages{auth: a.auth, store: a.store, origin: origin, log: log}).register(site)
+	script, err := newSDKFile(assets.SDK())
+	if err != nil {
+		return errors.Join(err, a.close())
+	}
+	script.register(site)
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch path := r.URL.Path; {
 		case ownsLive(path):

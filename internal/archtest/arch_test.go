@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 	"internal/storetest":  {""},
 	"internal/testserver": {},
 	"internal/archtest":   {},
+	"internal/wiregen":    {},
 	"cmd/presence":        {"*"},
 	"bench":               {"*"},
 	"bench/child":         {"internal/loadgen"},

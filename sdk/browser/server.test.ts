@@ -1,6 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -52,11 +51,10 @@ beforeAll(async () => {
   data = mkdtempSync(join(tmpdir(), 'presence-sdk-'))
   pages = createServer(async (req, res) => {
     const { pathname, searchParams } = new URL(req.url ?? '/', 'http://x')
-    if (pathname === '/sdk/presence.js') return res.end(await readFile(new URL('../dist/presence.js', import.meta.url)))
     if (pathname === '/my/token') return res.end(await login(searchParams.get('user') ?? ''))
     res.setHeader('Content-Type', 'text/html')
     res.end(`<!doctype html><title>page</title><i data-presence="${searchParams.get('watch')}"></i>
-      <script src="/sdk/presence.js" data-url="${url}" data-token-url="/my/token?user=${searchParams.get('user')}"></script>
+      <script src="${url}/sdk/presence.js" data-token-url="/my/token?user=${searchParams.get('user')}"></script>
       <script>client = OffChatPresence.presence; out = ''; client.on('signedout', (r) => (out = r.reason))</script>`)
   })
   await new Promise<void>((resolve) => pages.listen(0, '127.0.0.1', resolve))

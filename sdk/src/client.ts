@@ -8,9 +8,9 @@ import { query } from './query'
 import { adopt, applyDelta, applySnap, fromWire, keep, mark, nothing, type View } from './store'
 import { createTabs } from './tabs'
 import { createTokens } from './token'
-import { createLink } from './transport'
+import { createLink, type Frame } from './transport'
 import type { Connection, DebugEntry, Presence, PresenceClient, PresenceEvents, PresenceOptions } from './types'
-import type { AuthFrame, ServerFrame } from './wire'
+import type { ServerFrame } from './wire'
 import { browserWorld, type World } from './world'
 
 /** What tabs tell each other. */
@@ -126,7 +126,7 @@ export function createPresence(options: PresenceOptions, world: World = browserW
     asked = all
   }
 
-  const auth = (): Omit<AuthFrame, 't' | 'token'> => {
+  const auth = (): Omit<Frame<'auth'>, 't' | 'token'> => {
     const { epoch, seq } = view
     const resume = epoch && seq >= 0 ? { epoch, seq } : undefined
     asked = wanted()

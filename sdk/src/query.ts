@@ -1,14 +1,5 @@
 import type { Http } from './http'
-import type { Status, User } from './wire'
-
-interface Item {
-  id: string
-  status: Status
-  last_seen: string | null
-  since: string | null
-  cause?: string
-  held?: boolean
-}
+import type { PresenceList, FeedUser as User } from './wire'
 
 /** As many as one request may ask for. */
 export const most = 1000
@@ -19,7 +10,7 @@ export async function query(http: Http, ids: Iterable<string>): Promise<User[]> 
   const users: User[] = []
   while (rest.length) {
     const r = await http('/api/v1/presence/query', { ids: rest.splice(0, most) })
-    const { items } = (await r.json()) as { items: Item[] }
+    const { items } = (await r.json()) as PresenceList
     for (const i of items)
       users.push({ id: i.id, s: i.status, ls: moment(i.last_seen), since: moment(i.since), c: i.cause, held: i.held })
   }

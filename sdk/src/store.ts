@@ -1,5 +1,5 @@
 import type { Counts, Presence } from './types'
-import type { DeltaFrame, SnapFrame, User } from './wire'
+import type { FeedDelta, FeedSnap, FeedUser } from './wire'
 
 /** What one holds: a pure function of the frames that came. */
 export interface View {
@@ -13,7 +13,7 @@ export interface View {
 export const nothing: View = { epoch: '', seq: -1, users: new Map() }
 
 /** A full picture makes everybody stale who is not in it, and forgets them with its last part. */
-export function applySnap(view: View, f: SnapFrame): View {
+export function applySnap(view: View, f: FeedSnap): View {
   const users = new Map((f.full && view.seq >= 0 ? mark(view, true) : view).users)
   for (const u of f.users) take(users, u)
   if (!f.more) for (const [id, p] of users) p.stale && users.delete(id)
@@ -21,7 +21,7 @@ export function applySnap(view: View, f: SnapFrame): View {
 }
 
 /** A repeated or old delta changes nothing, and returns the same object. */
-export function applyDelta(view: View, f: DeltaFrame): View {
+export function applyDelta(view: View, f: FeedDelta): View {
   if (f.seq <= view.seq) return view
   const users = new Map(view.users)
   for (const u of f.users ?? []) {
@@ -47,11 +47,11 @@ export function keep(view: View, wanted: Set<string>): View {
   return { ...view, users: new Map([...view.users].filter(([id]) => wanted.has(id))) }
 }
 
-export function fromWire(u: User): Presence {
+export function fromWire(u: FeedUser): Presence {
   return { id: u.id, status: u.s, lastSeen: u.ls, since: u.since, stale: false, cause: u.c, held: u.held, version: u.v }
 }
 
-function take(users: Map<string, Presence>, u: User): void {
+function take(users: Map<string, Presence>, u: FeedUser): void {
   users.set(u.id, same(users.get(u.id), fromWire(u)))
 }
 

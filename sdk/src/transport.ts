@@ -1,8 +1,11 @@
 import { PresenceError } from './errors'
 import type { Tokens } from './token'
 import type { Connection, ConnectionState } from './types'
-import type { AuthFrame, ByeFrame, ClientFrame, ServerFrame } from './wire'
+import type { ClientFrame, FeedBye, ServerFrame } from './wire'
 import type { Socket, World } from './world'
+
+/** The client's frame of that name. */
+export type Frame<T> = Extract<ClientFrame, { t: T }>
 
 /** One socket to the feed, dialled again and again until it is told to stop. */
 export interface Link {
@@ -24,7 +27,7 @@ export interface LinkOptions {
   url: string
   tokens: Tokens
   /** What to say first, but for the token. */
-  auth(): Omit<AuthFrame, 't' | 'token'>
+  auth(): Omit<Frame<'auth'>, 't' | 'token'>
   /** Every frame but those that the link deals with alone. */
   frame(f: ServerFrame): void
   state(c: Connection): void
@@ -48,7 +51,7 @@ export function createLink(world: World, o: LinkOptions): Link {
   let turn = 0 // a promise of an earlier turn is an old story
   let socket: Socket | undefined
   let token = ''
-  let bye: ByeFrame | undefined
+  let bye: FeedBye | undefined
   let failures = 0
   let refusals = 0
   let connectedAt = 0

@@ -1,5 +1,5 @@
 import type { ErrorCode, PresenceError } from './errors'
-import type { Counts, Scope, Status } from './wire'
+import type { FeedCounts as Counts, Scope, Status } from './wire'
 
 export type { Counts, Scope, Status }
 

@@ -1,49 +1,115 @@
-/** The frames of `/api/v1/feed`, as docs/protocol.md tells them. Nothing here exists at run time. */
+// Code generated from wire/*.go by go generate; DO NOT EDIT.
+// Moments are RFC 3339 in UTC, those of the feed's frames milliseconds since 1970. Nothing here exists at run time.
 
 export type Status = 'online' | 'away' | 'offline'
+
+/** What a feed tells: those one asks for, everybody (staff), or the three numbers. */
 export type Scope = 'users' | 'all' | 'counts'
 
-export interface User {
+/** Why somebody has the status they have. */
+export type Cause =
+  | 'login'
+  | 'heartbeat'
+  | 'activity'
+  | 'touch'
+  | 'connect'
+  | 'disconnect'
+  | 'idle'
+  | 'active'
+  | 'timeout'
+  | 'logout'
+  | 'forced'
+  | 'admin'
+
+/** Presence is one person's presence, as the caller may know it. A person who keeps their status to themselves looks like one who is offline and whose last_seen is not given. */
+export interface Presence {
+  /** The user's id. */
+  id: string
+  /** The most present of the person's sessions, or what an admin's hold says. */
+  status: Status
+  /** The newest sign of life. Null: never, or not given. */
+  last_seen: string | null
+  /** When the present status began. Null: it never changed, or not given. */
+  since: string | null
+  /** What brought the present status about. Told to admins, moderators and the person alone. */
+  cause?: Cause
+  /** An admin's hold decides the status. Told to admins, moderators and the person alone. */
+  held?: boolean
+}
+
+/** PresenceQuery asks for many people at once. */
+export interface PresenceQuery {
+  /** Ids of users, answered in this order. */
+  ids: string[]
+}
+
+/** PresenceList answers a PresenceQuery. */
+export interface PresenceList {
+  /** One for each id, in the order asked for. Somebody who is not known is offline. */
+  items: Presence[]
+  /** The moment of the answer. */
+  as_of: string
+}
+
+/** Problem is an error (RFC 9457, application/problem+json). */
+export interface Problem {
+  /** Names the kind of the problem; leads to its description. */
+  type: string
+  /** The kind in words, the same each time. */
+  title: string
+  /** The HTTP status. */
+  status: number
+  /** What is wrong, for people. */
+  detail: string
+  /** What is wrong, for programs; stable. */
+  code: string
+  /** The input it is about. */
+  field?: string
+  /** What the input must keep to. */
+  bound?: string
+  /** Everything that is wrong with the input. */
+  errors?: ProblemField[]
+  /** Seconds to wait before another try; also in the Retry-After header. */
+  retry_after?: number
+}
+
+/** ProblemField is what is wrong with one input. */
+export interface ProblemField {
+  in?: 'path' | 'query' | 'header' | 'body'
+  field: string
+  detail: string
+  bound?: string
+}
+
+/** FeedUser is one user's presence in a frame of the feed: the whole state, never a difference. Moments are milliseconds since 1970 UTC. What is missing is not known, or not for the reader to know. */
+export interface FeedUser {
   id: string
   s: Status
   ls?: number
   since?: number
   v?: number
-  c?: string
+  c?: Cause
   held?: boolean
   from?: Status
   by?: string
   node?: string
 }
 
-export interface Counts {
+/** FeedCounts are how many users have each status. Their sum is the number of known users. */
+export interface FeedCounts {
   online: number
   away: number
   offline: number
 }
 
-export interface AuthFrame {
-  t: 'auth'
-  token?: string
-  ticket?: string
-  scope?: Scope
-  users?: string[]
-  resume?: { epoch: string; seq: number }
-  idle?: boolean
-  observe?: boolean
+/** FeedCursor is a place in the feed. It means something only to the server that gave it. */
+export interface FeedCursor {
+  epoch: string
+  seq: number
 }
 
-export type ClientFrame =
-  | AuthFrame
-  | { t: 'sub'; users: string[] }
-  | { t: 'unsub'; users: string[] }
-  | { t: 'idle' }
-  | { t: 'active' }
-  | { t: 'pong'; n: number }
-  | { t: 'token'; token: string }
-  | { t: 'leave' }
-
-export interface HelloFrame {
+/** FeedHello is the first frame of the server. Expires is when the token ends. */
+export interface FeedHello {
   t: 'hello'
   user: string
   session: string
@@ -62,51 +128,91 @@ export interface HelloFrame {
   max_users: number
 }
 
-export interface SnapFrame {
+/** FeedSnap is a picture, or a part of one: More says that another part follows, Full that the reader forgets what it held. */
+export interface FeedSnap {
   t: 'snap'
   epoch: string
   seq: number
-  full?: true
-  users: User[]
-  counts?: Counts
-  more?: true
+  full?: boolean
+  users: FeedUser[]
+  counts?: FeedCounts
+  more?: boolean
 }
 
-export interface DeltaFrame {
+/** FeedDelta is what changed. After is only there in scope all: the frame covers the changes in (After, Seq]. */
+export interface FeedDelta {
   t: 'delta'
   seq: number
   after?: number
-  users?: User[]
-  counts?: Counts
+  users?: FeedUser[]
+  counts?: FeedCounts
 }
 
-export interface GapFrame {
+/** FeedGap says that changes are lost to the reader; a full FeedSnap follows. */
+export interface FeedGap {
   t: 'gap'
 }
 
-export interface PingFrame {
+/** FeedPing wants a pong with the same N. Seq, when there, is a cursor: the reader has everything up to it. */
+export interface FeedPing {
   t: 'ping'
   n: number
   seq?: number
 }
 
-export interface ByeFrame {
+/** FeedRenew asks for a fresh token. */
+export interface FeedRenew {
+  t: 'renew'
+  in_ms: number
+}
+
+/** FeedRenewed says that a fresh token was taken, and until when it counts. */
+export interface FeedRenewed {
+  t: 'token'
+  expires: number
+}
+
+/** FeedError is about one frame of the client, whose type Re names. The connection lives on. */
+export interface FeedError {
+  t: 'error'
+  code: string
+  message: string
+  re?: string
+}
+
+/** FeedBye is the last frame. RetryMS is the window in which to come back; without it, do not. */
+export interface FeedBye {
   t: 'bye'
   code: number
   reason: string
   retry_ms?: [number, number]
 }
 
-export type ServerFrame =
-  | HelloFrame
-  | SnapFrame
-  | DeltaFrame
-  | GapFrame
-  | PingFrame
-  | ByeFrame
-  | { t: 'renew'; in_ms: number }
-  | { t: 'token'; expires: number }
-  | { t: 'error'; code: string; message: string; re?: string }
+/** FeedTicket is the answer to a request for a ticket. ExpiresIn is in seconds. */
+export interface FeedTicket {
+  ticket: string
+  expires_in: number
+}
 
-/** The frames that change what one holds. */
-export type ViewFrame = HelloFrame | SnapFrame | DeltaFrame | GapFrame | PingFrame
+/** What a client says over the feed. */
+export type ClientFrame =
+  | { t: 'auth'; token?: string; ticket?: string; scope?: Scope; users?: string[]; resume?: FeedCursor; idle?: boolean; observe?: boolean }
+  | { t: 'sub'; users: string[] }
+  | { t: 'unsub'; users: string[] }
+  | { t: 'idle' }
+  | { t: 'active' }
+  | { t: 'pong'; n: number }
+  | { t: 'token'; token: string }
+  | { t: 'leave' }
+
+/** What the server says over the feed. */
+export type ServerFrame =
+  | FeedHello
+  | FeedSnap
+  | FeedDelta
+  | FeedGap
+  | FeedPing
+  | FeedRenew
+  | FeedRenewed
+  | FeedError
+  | FeedBye

@@ -1,11 +1,11 @@
 import { vi } from 'vitest'
 import { type Channel, type Connection, createPresence, type PresenceOptions, type Socket, type World } from '../src'
-import type { ClientFrame, ServerFrame, User } from '../src/wire'
+import type { ClientFrame, FeedUser, ServerFrame } from '../src/wire'
 
 /** A feed server as docs/protocol.md has it, in memory and in virtual time. */
 export class FakeServer {
   sockets: FakeSocket[] = []
-  users = new Map<string, User>()
+  users = new Map<string, FeedUser>()
   seq = 100
   epoch = 'e1'
   token = 'good'
@@ -20,7 +20,7 @@ export class FakeServer {
     return this.sockets.filter((s) => s.readyState === 1)
   }
 
-  set(id: string, s: User['s']) {
+  set(id: string, s: FeedUser['s']) {
     this.users.set(id, { id, s, ls: Date.now() })
     this.seq++
     for (const socket of this.open) {
@@ -28,7 +28,7 @@ export class FakeServer {
     }
   }
 
-  state(id: string): User {
+  state(id: string): FeedUser {
     return this.users.get(id) ?? { id, s: 'offline' }
   }
 

@@ -1,0 +1,490 @@
+// Code generated from wire/*.go by go generate; DO NOT EDIT.
+// Moments are RFC 3339 in UTC, those of the feed's frames milliseconds since 1970. Nothing here exists at run time.
+
+export type Status = 'online' | 'away' | 'offline'
+
+/** What a feed tells: those one asks for, everybody (staff), or the three numbers. */
+export type Scope = 'users' | 'all' | 'counts'
+
+/** Why somebody has the status they have. */
+export type Cause =
+  | 'login'
+  | 'heartbeat'
+  | 'activity'
+  | 'touch'
+  | 'connect'
+  | 'disconnect'
+  | 'idle'
+  | 'active'
+  | 'timeout'
+  | 'logout'
+  | 'forced'
+  | 'admin'
+
+export type Role = 'user' | 'moderator' | 'admin'
+
+/** Presence is one person's presence, as the caller may know it. A person who keeps their status to themselves looks like one who is offline and whose last_seen is not given. */
+export interface Presence {
+  /** The user's id. */
+  id: string
+  /** The most present of the person's sessions, or what an admin's hold says. */
+  status: Status
+  /** The newest sign of life. Null: never, or not given. */
+  last_seen: string | null
+  /** When the present status began. Null: it never changed, or not given. */
+  since: string | null
+  /** What brought the present status about. Told to admins, moderators and the person alone. */
+  cause?: Cause
+  /** An admin's hold decides the status. Told to admins, moderators and the person alone. */
+  held?: boolean
+}
+
+/** PresenceQuery asks for many people at once. */
+export interface PresenceQuery {
+  /** Ids of users, answered in this order. */
+  ids: string[]
+}
+
+/** PresenceList answers a PresenceQuery. */
+export interface PresenceList {
+  /** One for each id, in the order asked for. Somebody who is not known is offline. */
+  items: Presence[]
+  /** The moment of the answer. */
+  as_of: string
+}
+
+/** PresenceNow is the presence of one person at a moment. */
+export interface PresenceNow extends Presence {
+  /** The moment of the answer. */
+  as_of: string
+}
+
+/** Privacy is what somebody keeps to themselves. */
+export interface Privacy {
+  /** Others see you offline, and no last_seen; you see the same of them. */
+  hide_status: boolean
+  /** Others are not given your last_seen and since; you are not given theirs. */
+  hide_last_seen: boolean
+}
+
+/** Counts are how many people have each status. */
+export interface Counts {
+  online: number
+  away: number
+  offline: number
+  /** The sum of the three. */
+  total: number
+  as_of: string
+}
+
+/** Account is what the server knows of somebody besides presence. */
+export interface Account {
+  id: string
+  username: string
+  email: string
+  first_name: string
+  last_name: string
+  /** A URL, or empty. */
+  avatar: string
+  role: Role
+  account_status: 'active' | 'pending' | 'suspended' | 'banned'
+  /** False closes the account whatever its account_status. */
+  is_active: boolean
+  joined_at: string
+  created_at: string
+}
+
+/** Session is one login, device or foreign token of somebody. */
+export interface Session {
+  /** 16 hexadecimal digits. */
+  id: string
+  /** login: signed in here; foreign: a token that was issued elsewhere; stand_in: somebody an admin set present, or a restart kept so, without a session. */
+  kind: 'login' | 'foreign' | 'stand_in'
+  /** The session of this very request. */
+  current: boolean
+  created_at: string | null
+  expires_at: string | null
+  ip: string
+  user_agent: string
+  /** It was heard within its lease, so its person is present. */
+  live: boolean
+  /** Its client says that the person left. */
+  idle: boolean
+  /** Its last connection closed and it may still come back. */
+  leaving: boolean
+  connections: number
+  /** When silence ends it. */
+  lease_ends_at: string | null
+  /** When it was heard last, where that is known: while it is the only live session. */
+  last_signal_at: string | null
+}
+
+/** Me is what somebody is told about themselves. */
+export interface Me {
+  account: Account
+  presence: Presence
+  privacy: Privacy
+  sessions: Session[]
+  as_of: string
+}
+
+/** Ended says how many sessions were ended. */
+export interface Ended {
+  ended: number
+}
+
+/** UserRow is somebody in a list. */
+export interface UserRow extends Account {
+  presence: Presence
+  /** Live sessions. */
+  devices: number
+}
+
+/** UserPage is a page of users. */
+export interface UserPage {
+  items: UserRow[]
+  /** Hand it in as cursor for the next page. Null: there is none. */
+  next_cursor: string | null
+  /** How many match in all, when total=true asked for it. */
+  total?: number
+  as_of: string
+}
+
+/** Hold is an admin's override of somebody's status. */
+export interface Hold {
+  status: Status
+  /** When it ends by itself. Null: when it is lifted. */
+  until: string | null
+  note: string
+  /** The id of the admin; empty: the command line. */
+  by: string
+}
+
+/** NewHold asks for a hold. */
+export interface NewHold {
+  status: Status
+  /** When it ends by itself, in the future. Absent: when it is lifted. */
+  until?: string
+  note?: string
+}
+
+/** Why says in words why somebody has the status they have, and what happens next. */
+export interface Why {
+  status: Status
+  since: string | null
+  cause?: string
+  /** What decides: an admin's hold, a session that is active, one that is idle, that there is none, or that the person was never heard. */
+  rule: 'hold' | 'active_session' | 'idle_session' | 'no_session' | 'never_seen'
+  text: string
+  /** The session that decides. */
+  session?: string
+  /** What happens if nothing more is heard. */
+  next?: Deadline
+}
+
+/** Deadline is what happens, and when, if nothing more is heard. */
+export interface Deadline {
+  status: Status
+  at: string
+}
+
+/** Transition is one change of somebody's status. */
+export interface Transition {
+  at: string
+  from: Status
+  to: Status
+  cause: string
+  session?: string
+  /** The id of the admin behind it. */
+  actor?: string
+  node?: string
+}
+
+/** UserDetail is everything about one person. */
+export interface UserDetail {
+  account: Account
+  presence: Presence
+  privacy: Privacy
+  hold?: Hold
+  why: Why
+  sessions: Session[]
+  /** The last 20, newest first. */
+  transitions: Transition[]
+  as_of: string
+}
+
+/** Interval is a stretch of time with one status. */
+export interface Interval {
+  from: string
+  to: string
+  /** unknown: what was written down does not say, or the account was not there yet. */
+  status: 'online' | 'away' | 'offline' | 'unknown'
+  /** What began it. */
+  cause?: string
+}
+
+/** Totals sum up a stretch of time, in whole seconds. */
+export interface Totals {
+  online_seconds: number
+  away_seconds: number
+  offline_seconds: number
+  unknown_seconds: number
+}
+
+/** Day is one day of somebody's history. */
+export interface Day {
+  date: string
+  intervals: Interval[]
+  totals: Totals
+}
+
+/** History is who somebody was between two moments. */
+export interface History {
+  from: string
+  /** Not later than now. */
+  to: string
+  /** From midnight to midnight in the time zone asked for, oldest first. */
+  days: Day[]
+  totals: Totals
+  /** The longest stretch online without a break. */
+  longest_online_seconds: number
+  /** Days with some time online or away. */
+  days_present: number
+  /** There were more changes than one answer holds: what comes after to is missing. */
+  truncated: boolean
+}
+
+/** ConcurrencyPoint is one step of the concurrency series. Its numbers are null when no server was looking. */
+export interface ConcurrencyPoint {
+  /** When the step began. */
+  at: string
+  /** Mean over the recorded minutes. Null: nothing was recorded. */
+  online: number | null
+  away: number | null
+  offline: number | null
+  peak_online: number | null
+  /** Changes of status in the step, by cause. */
+  changes?: Record<string, number>
+}
+
+/** Concurrency is how many people were there over time. */
+export interface Concurrency {
+  range: string
+  step_seconds: number
+  /** Every step of the range, oldest first; the last one is still going on. */
+  items: ConcurrencyPoint[]
+  as_of: string
+}
+
+/** AuditEntry is one act of an admin. */
+export interface AuditEntry {
+  id: string
+  at: string
+  /** The id of the admin; empty: the command line on the server's machine. */
+  actor: string
+  action: string
+  target: string
+  target_name: string
+  /** What changed, as it was. */
+  before?: unknown
+  after?: unknown
+  reason?: string
+  ip?: string
+  user_agent?: string
+  request_id?: string
+}
+
+/** AuditPage is a page of audit entries, newest first. */
+export interface AuditPage {
+  items: AuditEntry[]
+  /** Hand it in as cursor for the next page. Null: there is none. */
+  next_cursor: string | null
+}
+
+/** Settings are what clients follow, in seconds. */
+export interface Settings {
+  /** How often to send a heartbeat, in seconds. */
+  heartbeat_interval: number
+  /** Seconds without input after which to report the person as away. */
+  idle_after: number
+  /** Seconds of silence after which somebody is offline. */
+  offline_after: number
+  /** How often to refresh what is polled, in seconds. */
+  refresh_interval: number
+  /** Every effective setting; secrets are masked. Told to admins alone. */
+  server?: Setting[]
+}
+
+/** Setting is one effective setting of the server. */
+export interface Setting {
+  key: string
+  value: string
+  /** Where the value came from. */
+  source: string
+}
+
+/** Problem is an error (RFC 9457, application/problem+json). */
+export interface Problem {
+  /** Names the kind of the problem; leads to its description. */
+  type: string
+  /** The kind in words, the same each time. */
+  title: string
+  /** The HTTP status. */
+  status: number
+  /** What is wrong, for people. */
+  detail: string
+  /** What is wrong, for programs; stable. */
+  code: string
+  /** The input it is about. */
+  field?: string
+  /** What the input must keep to. */
+  bound?: string
+  /** Everything that is wrong with the input. */
+  errors?: ProblemField[]
+  /** Seconds to wait before another try; also in the Retry-After header. */
+  retry_after?: number
+}
+
+/** ProblemField is what is wrong with one input. */
+export interface ProblemField {
+  in?: 'path' | 'query' | 'header' | 'body'
+  field: string
+  detail: string
+  bound?: string
+}
+
+/** FeedUser is one user's presence in a frame of the feed: the whole state, never a difference. Moments are milliseconds since 1970 UTC. What is missing is not known, or not for the reader to know. */
+export interface FeedUser {
+  id: string
+  s: Status
+  ls?: number
+  since?: number
+  v?: number
+  c?: Cause
+  held?: boolean
+  from?: Status
+  by?: string
+  node?: string
+}
+
+/** FeedCounts are how many users have each status. Their sum is the number of known users. */
+export interface FeedCounts {
+  online: number
+  away: number
+  offline: number
+}
+
+/** FeedCursor is a place in the feed. It means something only to the server that gave it. */
+export interface FeedCursor {
+  epoch: string
+  seq: number
+}
+
+/** FeedHello is the first frame of the server. Expires is when the token ends. */
+export interface FeedHello {
+  t: 'hello'
+  user: string
+  session: string
+  staff: boolean
+  scope: Scope
+  epoch: string
+  seq: number
+  resumed: boolean
+  now: number
+  expires: number
+  ping_ms: number
+  pong_ms: number
+  heartbeat_ms: number
+  idle_after_ms: number
+  offline_after_ms: number
+  max_users: number
+}
+
+/** FeedSnap is a picture, or a part of one: More says that another part follows, Full that the reader forgets what it held. */
+export interface FeedSnap {
+  t: 'snap'
+  epoch: string
+  seq: number
+  full?: boolean
+  users: FeedUser[]
+  counts?: FeedCounts
+  more?: boolean
+}
+
+/** FeedDelta is what changed. After is only there in scope all: the frame covers the changes in (After, Seq]. */
+export interface FeedDelta {
+  t: 'delta'
+  seq: number
+  after?: number
+  users?: FeedUser[]
+  counts?: FeedCounts
+}
+
+/** FeedGap says that changes are lost to the reader; a full FeedSnap follows. */
+export interface FeedGap {
+  t: 'gap'
+}
+
+/** FeedPing wants a pong with the same N. Seq, when there, is a cursor: the reader has everything up to it. */
+export interface FeedPing {
+  t: 'ping'
+  n: number
+  seq?: number
+}
+
+/** FeedRenew asks for a fresh token. */
+export interface FeedRenew {
+  t: 'renew'
+  in_ms: number
+}
+
+/** FeedRenewed says that a fresh token was taken, and until when it counts. */
+export interface FeedRenewed {
+  t: 'token'
+  expires: number
+}
+
+/** FeedError is about one frame of the client, whose type Re names. The connection lives on. */
+export interface FeedError {
+  t: 'error'
+  code: string
+  message: string
+  re?: string
+}
+
+/** FeedBye is the last frame. RetryMS is the window in which to come back; without it, do not. */
+export interface FeedBye {
+  t: 'bye'
+  code: number
+  reason: string
+  retry_ms?: [number, number]
+}
+
+/** FeedTicket is the answer to a request for a ticket. ExpiresIn is in seconds. */
+export interface FeedTicket {
+  ticket: string
+  expires_in: number
+}
+
+/** What a client says over the feed. */
+export type ClientFrame =
+  | { t: 'auth'; token?: string; ticket?: string; scope?: Scope; users?: string[]; resume?: FeedCursor; idle?: boolean; observe?: boolean }
+  | { t: 'sub'; users: string[] }
+  | { t: 'unsub'; users: string[] }
+  | { t: 'idle' }
+  | { t: 'active' }
+  | { t: 'pong'; n: number }
+  | { t: 'token'; token: string }
+  | { t: 'leave' }
+
+/** What the server says over the feed. */
+export type ServerFrame =
+  | FeedHello
+  | FeedSnap
+  | FeedDelta
+  | FeedGap
+  | FeedPing
+  | FeedRenew
+  | FeedRenewed
+  | FeedError
+  | FeedBye
