@@ -153,6 +153,22 @@ type Engine interface {
 	Changes(ctx context.Context, after Cursor, limit int) ([]Change, error)
 }
 
+// DeviceCounter is implemented by engines that can count the devices of many users at once.
+type DeviceCounter interface {
+	// Devices returns how many live sessions each of the given users has, in the order given. The StandIn is none.
+	Devices(ctx context.Context, users []UserID) ([]int, error)
+}
+
+// CountDevices counts somebody's live sessions as a DeviceCounter does.
+func (s *State) CountDevices() (n int) {
+	for _, one := range s.Sessions {
+		if one.Live && one.ID != StandIn {
+			n++
+		}
+	}
+	return n
+}
+
 // PageKind says what a Page of a Checkpointer holds.
 type PageKind uint8
 

@@ -45,6 +45,7 @@ const (
 	FeedPong   = "pong"
 	FeedToken  = "token"
 	FeedLeave  = "leave"
+	FeedLook   = "look"
 )
 
 // Scopes of a feed.
@@ -57,16 +58,18 @@ const (
 // FeedRequest is every frame of a client; which fields count depends on T. The tag frames names the frames that have
 // a field; with a question mark, those that may have it.
 type FeedRequest struct {
-	T string `json:"t" frames:"auth,sub,unsub,idle,active,pong,token,leave"`
+	T string `json:"t" frames:"auth,sub,unsub,look,idle,active,pong,token,leave"`
 	// Token goes with auth and token, Ticket with auth.
 	Token  string `json:"token,omitempty" frames:"auth?,token"`
 	Ticket string `json:"ticket,omitempty" frames:"auth?"`
-	// The rest of auth. Users goes with sub and unsub, too.
+	// The rest of auth. Users goes with sub, unsub and look, too.
 	Scope   string      `json:"scope,omitempty" frames:"auth?" enum:"users,all,counts"`
-	Users   []string    `json:"users,omitempty" frames:"auth?,sub,unsub"`
+	Users   []string    `json:"users,omitempty" frames:"auth?,sub,unsub,look"`
 	Resume  *FeedCursor `json:"resume,omitempty" frames:"auth?"`
 	Idle    bool        `json:"idle,omitempty" frames:"auth?"`
 	Observe bool        `json:"observe,omitempty" frames:"auth?"`
+	// Roster: the reader of scope all takes its pictures from GET /api/v1/roster; snaps carry no users.
+	Roster bool `json:"roster,omitempty" frames:"auth?"`
 	// N goes with pong: the n of the ping.
 	N uint64 `json:"n,omitempty" frames:"pong"`
 }
@@ -89,6 +92,8 @@ type FeedHello struct {
 	IdleAfterMS    int64  `json:"idle_after_ms"`
 	OfflineAfterMS int64  `json:"offline_after_ms"`
 	MaxUsers       int    `json:"max_users"`
+	// Accounts is the present version of the accounts, in scope all: see FeedAccounts.
+	Accounts string `json:"accounts,omitempty"`
 }
 
 // FeedSnap is a picture, or a part of one: More says that another part follows, Full that the reader forgets
@@ -156,4 +161,21 @@ type FeedBye struct {
 type FeedTicket struct {
 	Ticket    string `json:"ticket"`
 	ExpiresIn int    `json:"expires_in"`
+}
+
+// FeedAccounts says, in scope all, that accounts were made, changed or deleted: GET /api/v1/roster with the reader's
+// last version as since tells which.
+type FeedAccounts struct {
+	T       string `json:"t"` // accounts
+	Version string `json:"version"`
+}
+
+// FeedSeen tells of the users that a reader of scope all looks at (FeedLook) when they were seen last and how many
+// devices they have: all of them at once, later those who moved. The columns go by IDs; an LS of 0 is never.
+type FeedSeen struct {
+	T       string   `json:"t"` // seen
+	Now     int64    `json:"now"`
+	IDs     []string `json:"ids"`
+	LS      []int64  `json:"ls"`
+	Devices []int    `json:"devices"`
 }

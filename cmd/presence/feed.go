@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"github.com/offchat/presence"
+	"github.com/offchat/presence/internal/api"
 	"github.com/offchat/presence/internal/config"
 	"github.com/offchat/presence/internal/httpd"
 	"github.com/offchat/presence/internal/realtime"
 )
 
 // newFeed builds the live feed and has auth tell it of sessions that end and of privacy that changes.
-func newFeed(a *app, cfg *config.Config, allowOrigin func(string) bool) *realtime.Feed {
+func newFeed(a *app, cfg *config.Config, v1 *api.Handler, allowOrigin func(string) bool) *realtime.Feed {
 	feed := realtime.New(realtime.Config{
 		Authenticate: func(ctx context.Context, token string, now time.Time) (realtime.Caller, error) {
 			id, err := a.auth.Authenticate(ctx, token, now)
@@ -27,12 +28,19 @@ func newFeed(a *app, cfg *config.Config, allowOrigin func(string) bool) *realtim
 			return account.MaySignIn(), account.MayRead(), err
 		},
 		Privacy: a.auth.Privacy, Private: a.auth.Private,
+		Accounts:    v1.AccountVersion,
 		AllowOrigin: allowOrigin, Address: httpd.ClientIP,
 		HeartbeatInterval: cfg.HeartbeatInterval, IdleAfter: cfg.IdleAfter, OfflineAfter: cfg.OfflineAfter,
 		Metrics: a.metrics, Log: a.log,
 	})
 	a.auth.OnSessionEnd(feed.SessionEnded)
 	a.auth.OnPrivacy(func(user presence.UserID, _ presence.Privacy) { feed.PrivacyChanged(user) })
+	changed := func(user presence.UserID) {
+		v1.AccountChanged(user)
+		feed.AccountsChanged()
+	}
+	a.auth.OnAccountChange(changed)
+	a.auth.OnPrivacy(func(user presence.UserID, _ presence.Privacy) { changed(user) })
 	return feed
 }
 

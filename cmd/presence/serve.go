@@ -80,7 +80,7 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 	v1 := api.New(api.Config{
 		Auth: a.auth, Presence: a.tracker, Store: a.store, Settings: told(cfg), Version: build().Version, Origin: origin, Log: log,
 	})
-	feed := newFeed(a, cfg, socketOrigins(cfg, public.Addr()))
+	feed := newFeed(a, cfg, v1, socketOrigins(cfg, public.Addr()))
 	live, ownsLive := feedRoutes(feed)
 	site := http.NewServeMux()
 	(&pages{auth: a.auth, store: a.store, origin: origin, log: log}).register(site)

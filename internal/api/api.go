@@ -30,6 +30,7 @@ import (
 type Presence interface {
 	Signal(ctx context.Context, s presence.Signal) (presence.Presence, error)
 	State(ctx context.Context, users []presence.UserID) ([]presence.Presence, error)
+	Devices(ctx context.Context, users []presence.UserID) ([]int, error)
 	Counts(ctx context.Context) (presence.Counts, error)
 	Inspect(ctx context.Context, user presence.UserID) (presence.State, time.Duration, error)
 	Snapshot(ctx context.Context) (presence.Cursor, iter.Seq[presence.Presence], error)
@@ -68,7 +69,9 @@ type Handler struct {
 	mux  *http.ServeMux
 	need map[string]Access // by operation id
 	spec []byte            // the document
-	page []byte            // its page
+
+	accounts *accountPages // of the roster
+	page     []byte        // its page
 }
 
 // maxBody is the largest body that is read.
@@ -87,7 +90,7 @@ func New(cfg Config) *Handler {
 			return presence.Origin{IP: r.RemoteAddr, UserAgent: r.UserAgent()}
 		}
 	}
-	h := &Handler{Config: cfg, mux: http.NewServeMux(), need: map[string]Access{}}
+	h := &Handler{Config: cfg, mux: http.NewServeMux(), need: map[string]Access{}, accounts: newAccountPages(cfg.Store)}
 	h.api = humago.New(h.mux, document(cfg.Version))
 	h.api.UseMiddleware(h.door)
 	h.register()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"time"
 
@@ -106,6 +107,9 @@ type operation struct {
 	need                                 Access
 	// errors are the statuses it may answer besides those of every operation.
 	errors []int
+	// body and media describe an answer that is streamed: the library cannot see what it is.
+	body  reflect.Type
+	media string
 }
 
 // nothing is an input or an answer without anything in it.
@@ -124,6 +128,12 @@ func add[I, O any](h *Handler, op operation, do func(ctx context.Context, c *cal
 		Description: strings.TrimSpace(op.text + " For " + op.need.String() + "."), MaxBodyBytes: maxBody,
 		Security: []map[string][]string{{"bearer": {}}},
 		Errors:   append([]int{401, 403, 422, 500, 503}, op.errors...),
+	}
+	if op.body != nil {
+		described.Responses = map[string]*huma.Response{"200": {
+			Description: http.StatusText(http.StatusOK),
+			Content:     map[string]*huma.MediaType{op.media: {Schema: h.api.OpenAPI().Components.Schemas.Schema(op.body, true, "")}},
+		}}
 	}
 	huma.Register(h.api, described, func(ctx context.Context, in *I) (*O, error) {
 		c := ctx.Value(callKey{}).(*call)

@@ -25,6 +25,7 @@ POST   /presence/query                 1 2 2 2 2 1 1
 GET    /presence/{id}                  1 2 2 2 2 1 1
 GET    /counts                         1 2 - 2 2 1 1
 GET    /settings                       1 2 - 2 2 1 1
+GET    /roster                         1 3 - 2 2 1 1
 GET    /users                          1 3 - 2 2 1 1
 GET    /users/{id}                     1 3 3 2 2 1 1
 GET    /users/{id}/history             1 3 3 2 2 1 1

@@ -59,6 +59,7 @@ func (h *Handler) registerPresence() {
 }
 
 func (h *Handler) registerUsers() {
+	h.registerRoster()
 	add(h, operation{
 		id: "list_users", method: get, path: "/users", tag: "Users", need: Staff, summary: "Users, by filters, in an order, in pages",
 		text: "Somebody who does not change while the pages are read is met exactly once.",

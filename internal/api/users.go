@@ -157,14 +157,12 @@ func (h *Handler) rows(ctx context.Context, found []presence.Presence, accounts 
 }
 
 // devices counts somebody's live sessions.
-func (h *Handler) devices(ctx context.Context, user presence.UserID) (n int, err error) {
-	state, _, err := h.Presence.Inspect(ctx, user)
-	for _, one := range state.Sessions {
-		if one.Live && one.ID != presence.StandIn {
-			n++
-		}
+func (h *Handler) devices(ctx context.Context, user presence.UserID) (int, error) {
+	n, err := h.Presence.Devices(ctx, []presence.UserID{user})
+	if err != nil {
+		return 0, err
 	}
-	return n, err
+	return n[0], nil
 }
 
 // total counts all that match.

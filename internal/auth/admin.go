@@ -165,6 +165,9 @@ func (s *Service) spread(ctx context.Context, actor Identity, did outcome, now t
 		}
 		s.signal(ctx, sig)
 	}
+	if did.shows() {
+		s.tellAccount(user)
+	}
 	if did.lifted && did.after.DeletedAt.IsZero() {
 		s.tellHold(ctx, user, actor.User, now)
 	}
@@ -172,6 +175,13 @@ func (s *Service) spread(ctx context.Context, actor Identity, did outcome, now t
 	if *viewOf(&did.before) != *viewOf(&did.after) {
 		s.tellEnded(user, presence.EverySession)
 	}
+}
+
+// shows reports whether the act changed what others see of the account.
+func (did *outcome) shows() bool {
+	after := did.after
+	after.TokensAfter, after.UpdatedAt, after.PasswordHash = did.before.TokensAfter, did.before.UpdatedAt, did.before.PasswordHash
+	return after != did.before
 }
 
 // difference tells what changed as two JSON objects, and what to call a change of one thing only. Password

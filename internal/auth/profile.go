@@ -103,6 +103,7 @@ func (s *Service) saveProfile(ctx context.Context, id Identity, p Patch, old, ha
 	}, func(ctx context.Context) {
 		s.cache.changed(id.User)
 		s.cache.end(id.User, did.ended...)
+		s.tellAccount(id.User)
 		for _, session := range did.ended {
 			s.signal(ctx, presence.Signal{User: id.User, Session: session, Kind: presence.Forced, At: now, Actor: id.User})
 		}

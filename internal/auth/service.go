@@ -134,6 +134,7 @@ type Service struct {
 	// Written while wiring up only.
 	onEnd     []func(presence.UserID, presence.SessionID)
 	onPrivacy []func(presence.UserID, presence.Privacy)
+	onAccount []func(presence.UserID)
 
 	private sync.Map   // of presence.UserID to presence.Privacy: those who hide something
 	telling sync.Mutex // held while a stored hold or privacy is carried into memory
@@ -207,6 +208,16 @@ func (s *Service) tellEnded(user presence.UserID, sessions ...presence.SessionID
 		for _, id := range sessions {
 			f(user, id)
 		}
+	}
+}
+
+// OnAccountChange calls f, soon after and outside all locks, for every account that was made, changed or deleted.
+// Call it only while wiring up.
+func (s *Service) OnAccountChange(f func(presence.UserID)) { s.onAccount = append(s.onAccount, f) }
+
+func (s *Service) tellAccount(user presence.UserID) {
+	for _, f := range s.onAccount {
+		f(user)
 	}
 }
 

@@ -69,6 +69,7 @@ func (s *Service) admit(ctx context.Context, a presence.Account) {
 	if err := s.presence.Admit(ctx, a); err != nil {
 		s.log.LogAttrs(ctx, slog.LevelError, "presence did not admit an account", slog.Int64("user", int64(a.ID)), slog.Any("err", err))
 	}
+	s.tellAccount(a.ID)
 }
 
 // withPresence gives an account the presence columns as they are after a signal.

@@ -184,6 +184,18 @@ func (e *Engine) Inspect(_ context.Context, id presence.UserID) (presence.State,
 	return p.stateLocked(slot, id), now, nil
 }
 
+// Devices implements presence.DeviceCounter.
+func (e *Engine) Devices(_ context.Context, users []presence.UserID) ([]int, error) {
+	out := make([]int, len(users))
+	pages := e.pages.Load()
+	for i, id := range users {
+		if p := pages.byNumber[uint64(id)/pageSize]; p != nil {
+			out[i] = p.devices(int(uint64(id) % pageSize))
+		}
+	}
+	return out, nil
+}
+
 // Counts implements presence.Engine.
 func (e *Engine) Counts(context.Context) (presence.Counts, error) { return e.log.counted(), nil }
 

@@ -249,6 +249,19 @@ func (p *page) after(one *session) *session {
 	return &p.more[one.next]
 }
 
+// devices counts a user's live sessions, the stand-in aside.
+func (p *page) devices(slot int) (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	u := &p.users[slot]
+	for one := u.first(); one != nil; one = p.after(one) {
+		if one.flags&sessionLive != 0 && one.id != presence.StandIn {
+			n++
+		}
+	}
+	return n
+}
+
 // takeLocked finds an unused session record, links it behind one and returns its place.
 func (p *page) takeLocked(behind *session) int32 {
 	p.inUse++

@@ -38,6 +38,7 @@ type conn struct {
 	caller  Caller // but for Expires, which see
 	scope   string
 	observe bool
+	roster  bool // scope all without users in snaps
 	ready   atomic.Bool
 
 	// Guarded by hub.mu, held for writing.
@@ -60,6 +61,7 @@ type conn struct {
 
 	mu      sync.Mutex // guards the following fields
 	control []*frame   // goes before everything else
+	notes   notes      // go next
 	queue   []*frame   // presence, in order
 	queued  int        // bytes in queue
 	waiting int        // bytes in control
@@ -251,6 +253,8 @@ func (c *conn) take() ([]*frame, step) {
 		frames := c.control
 		c.control, c.waiting = nil, 0
 		return frames, send
+	case c.notes.any():
+		return c.notes.take(), send
 	case c.picture.open, c.lost:
 		return nil, draw
 	case len(c.queue) > 0:

@@ -74,6 +74,7 @@ type wish struct {
 	users         []presence.UserID
 	resume        *wire.FeedCursor
 	idle, observe bool
+	roster        bool
 }
 
 // check checks a wish against who asks.

@@ -17,6 +17,7 @@ func (c *conn) enter(ctx context.Context, token string, caller Caller, want wish
 		return err
 	}
 	c.caller, c.scope, c.observe = caller, want.scope, want.observe || c.sse
+	c.roster = want.roster && want.scope == wire.FeedScopeAll
 	c.expires.Store(caller.Expires.UnixNano())
 	if err := f.own(c, caller.User); err != nil {
 		return err
@@ -79,12 +80,16 @@ func (c *conn) start(ctx context.Context, want wish) {
 func (c *conn) hello(resumed bool) *frame {
 	f := c.feed
 	at := f.hub.positionLocked(c.viewer.Staff)
+	accounts := ""
+	if c.scope == wire.FeedScopeAll {
+		accounts = f.cfg.Accounts()
+	}
 	return plain(wire.FeedHello{
 		T: "hello", User: idText(c.caller.User), Session: c.caller.Session.String(), Staff: c.caller.Staff,
 		Scope: c.scope, Epoch: at.Epoch, Seq: at.Seq, Resumed: resumed, Now: f.cfg.Now().UnixMilli(),
 		Expires: c.caller.Expires.UnixMilli(), PingMS: f.times.ping.Milliseconds(), PongMS: f.times.pong.Milliseconds(),
 		HeartbeatMS: f.cfg.HeartbeatInterval.Milliseconds(), IdleAfterMS: f.cfg.IdleAfter.Milliseconds(),
-		OfflineAfterMS: f.cfg.OfflineAfter.Milliseconds(), MaxUsers: maxUsers,
+		OfflineAfterMS: f.cfg.OfflineAfter.Milliseconds(), MaxUsers: maxUsers, Accounts: accounts,
 	})
 }
 
@@ -96,6 +101,11 @@ func (c *conn) resume(ctx context.Context, want wish) (*frame, bool) {
 	}
 	h := c.feed.hub
 	place, ok := h.placeLocked(c.viewer.Staff, *want.resume)
+	if !ok && c.viewer.Staff && want.resume.Epoch == h.positionLocked(true).Epoch {
+		// A cursor of the roster may be a moment ahead of what was handed out.
+		now, _, err := c.feed.cfg.Presence.Snapshot(ctx)
+		place, ok = h.at.Seq, err == nil && now.Epoch == h.at.Epoch && want.resume.Seq <= now.Seq
+	}
 	if !ok {
 		return nil, false
 	}
@@ -124,7 +134,7 @@ const maxLook = 1 << 17
 
 // replayAll tells every change since a place to somebody who watches everybody.
 func (c *conn) replayAll(place uint64, changes []presence.Change) (*frame, bool) {
-	if len(changes) > maxReplay {
+	if len(changes) > maxReplayAll {
 		return nil, false
 	}
 	if len(changes) == 0 {

@@ -34,6 +34,7 @@ type Presence interface {
 	Counts(ctx context.Context) (presence.Counts, error)
 	Changes(ctx context.Context, after presence.Cursor, limit int) ([]presence.Change, error)
 	Snapshot(ctx context.Context) (presence.Cursor, iter.Seq[presence.Presence], error)
+	Devices(ctx context.Context, users []presence.UserID) ([]int, error)
 }
 
 // Caller is somebody whose token was checked.
@@ -61,6 +62,10 @@ type Config struct {
 	// numbers would tell on them. The default: nobody.
 	Private func(func(presence.UserID, presence.Privacy) bool)
 
+	// Accounts returns the present version of the accounts. Call Feed.AccountsChanged when it rises. The default:
+	// readers are told of none.
+	Accounts func() string
+
 	// AllowOrigin reports whether a browser page of that origin may open a feed. The default allows none.
 	// Requests without an Origin header are not asked about: they carry their token explicitly.
 	AllowOrigin func(origin string) bool
@@ -86,6 +91,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Private == nil {
 		c.Private = func(func(presence.UserID, presence.Privacy) bool) {}
+	}
+	if c.Accounts == nil {
+		c.Accounts = func() string { return "" }
 	}
 	if c.AllowOrigin == nil {
 		c.AllowOrigin = func(string) bool { return false }

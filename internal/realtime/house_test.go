@@ -158,6 +158,7 @@ type serverFrame struct {
 	RetryMS *[2]int64 `json:"retry_ms"`
 	Expires int64
 	size    int
+	text    []byte
 }
 
 // gate is a mutex that virtual time can wait for.
@@ -207,7 +208,7 @@ func (c *client) read() {
 			c.mu.Unlock()
 			return
 		}
-		f := serverFrame{size: len(payload)}
+		f := serverFrame{size: len(payload), text: payload}
 		if err := json.Unmarshal(payload, &f); err != nil {
 			c.t.Errorf("frame %s: %v", payload, err)
 		}

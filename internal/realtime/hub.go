@@ -29,7 +29,8 @@ const (
 	// maxMarks and maxHidings bound how far back those who are no staff can resume.
 	maxMarks, maxHidings = 1 << 14, 1 << 12
 	// maxReplay is how many users or changes a resuming connection is sent before a new picture is cheaper.
-	maxReplay = 2000
+	// In scope all a picture is everybody, so more changes are.
+	maxReplay, maxReplayAll = 2000, 4000
 )
 
 // hub follows the engine's changes and hands them out. Its position moves only while mu is held for writing.
@@ -55,6 +56,8 @@ type hub struct {
 	sets     sync.Mutex // guards the following fields
 	all      map[*conn]struct{}
 	counting map[*conn]struct{}
+
+	accounts chan struct{} // holds one when accounts changed and nobody was told yet
 }
 
 type mark struct{ tick, seq uint64 }
@@ -70,6 +73,7 @@ func newHub(f *Feed) *hub {
 	return &hub{
 		feed: f, began: f.cfg.Now(), public: "u" + strconv.FormatUint(binary.BigEndian.Uint64(random[:]), 16),
 		all: make(map[*conn]struct{}), counting: make(map[*conn]struct{}),
+		accounts: make(chan struct{}, 1),
 	}
 }
 
@@ -77,6 +81,7 @@ func (h *hub) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return h.follow(ctx) })
 	group.Go(func() error { return h.count(ctx) })
+	group.Go(func() error { return h.tellLooked(ctx) })
 	return group.Wait()
 }
 

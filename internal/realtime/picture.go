@@ -95,7 +95,9 @@ func (c *conn) begin(ctx context.Context) (*frame, error) {
 	counts = countsFor(c.viewer, counts)
 	at := h.positionLocked(c.viewer.Staff)
 	var users iter.Seq[presence.Presence]
-	if c.scope == wire.FeedScopeAll {
+	if c.scope == wire.FeedScopeAll && c.roster {
+		c.place = h.at.Seq
+	} else if c.scope == wire.FeedScopeAll {
 		cursor, seq, err := c.feed.cfg.Presence.Snapshot(ctx)
 		if err != nil {
 			return nil, err
@@ -113,7 +115,7 @@ func (c *conn) begin(ctx context.Context) (*frame, error) {
 	}
 	c.lost = false
 	if users == nil {
-		return snapFrame(at, nil, true, false, &counts), nil
+		return snapFrame(at, nil, !c.roster, false, &counts), nil
 	}
 	c.picture = picture{open: true, at: at}
 	c.picture.next, c.picture.done = iter.Pull(users)

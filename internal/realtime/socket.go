@@ -114,7 +114,7 @@ func parseFrame(payload []byte) (wire.FeedRequest, []presence.UserID, error) {
 		return req, nil, errBadFrame
 	}
 	switch req.T {
-	case wire.FeedAuth, wire.FeedSub, wire.FeedUnsub:
+	case wire.FeedAuth, wire.FeedSub, wire.FeedUnsub, wire.FeedLook:
 	default:
 		if len(payload) > maxFrame {
 			return req, nil, errBadFrame
@@ -148,6 +148,15 @@ func (s *socket) message(payload []byte) {
 		}
 	case wire.FeedUnsub:
 		s.unsub(ids)
+	case wire.FeedLook:
+		switch {
+		case s.scope != wire.FeedScopeAll:
+			s.fail(req.T, "wrong_scope", "Users can be looked at in scope all only.")
+		case len(ids) > maxLooked:
+			s.fail(req.T, errTooMany.Code, "One connection may look at "+strconv.Itoa(maxLooked)+" users.")
+		default:
+			s.lookAt(ids)
+		}
 	case wire.FeedIdle:
 		s.hear(presence.Idle)
 	case wire.FeedActive:
@@ -192,7 +201,7 @@ func (s *socket) auth(req wire.FeedRequest, ids []presence.UserID) {
 		caller, err = s.feed.cfg.Authenticate(ctx, token, s.feed.cfg.Now())
 	}
 	if err == nil {
-		want := wish{scope: req.Scope, users: ids, resume: req.Resume, idle: req.Idle, observe: req.Observe}
+		want := wish{scope: req.Scope, users: ids, resume: req.Resume, idle: req.Idle, observe: req.Observe, roster: req.Roster}
 		if want.scope == "" {
 			want.scope = wire.FeedScopeUsers
 		}

@@ -68,6 +68,22 @@ func (t *Tracker) Signal(ctx context.Context, s presence.Signal) (presence.Prese
 	return p, err
 }
 
+// Devices implements presence.DeviceCounter, also where the engine does not.
+func (t *Tracker) Devices(ctx context.Context, users []presence.UserID) ([]int, error) {
+	if counter, ok := t.Engine.(presence.DeviceCounter); ok {
+		return counter.Devices(ctx, users)
+	}
+	counts := make([]int, len(users))
+	for i, user := range users {
+		state, _, err := t.Inspect(ctx, user)
+		if err != nil {
+			return nil, err
+		}
+		counts[i] = state.CountDevices()
+	}
+	return counts, nil
+}
+
 // Admit makes a new account known: offline, last seen when it was created, as the recorded system has it.
 func (t *Tracker) Admit(ctx context.Context, a presence.Account) error {
 	seen := a.LastSeen

@@ -126,6 +126,7 @@ export interface FeedHello {
   idle_after_ms: number
   offline_after_ms: number
   max_users: number
+  accounts?: string
 }
 
 /** FeedSnap is a picture, or a part of one: More says that another part follows, Full that the reader forgets what it held. */
@@ -194,11 +195,27 @@ export interface FeedTicket {
   expires_in: number
 }
 
+/** FeedAccounts says, in scope all, that accounts were made, changed or deleted: GET /api/v1/roster with the reader's last version as since tells which. */
+export interface FeedAccounts {
+  t: 'accounts'
+  version: string
+}
+
+/** FeedSeen tells of the users that a reader of scope all looks at (FeedLook) when they were seen last and how many devices they have: all of them at once, later those who moved. The columns go by IDs; an LS of 0 is never. */
+export interface FeedSeen {
+  t: 'seen'
+  now: number
+  ids: string[]
+  ls: number[]
+  devices: number[]
+}
+
 /** What a client says over the feed. */
 export type ClientFrame =
-  | { t: 'auth'; token?: string; ticket?: string; scope?: Scope; users?: string[]; resume?: FeedCursor; idle?: boolean; observe?: boolean }
+  | { t: 'auth'; token?: string; ticket?: string; scope?: Scope; users?: string[]; resume?: FeedCursor; idle?: boolean; observe?: boolean; roster?: boolean }
   | { t: 'sub'; users: string[] }
   | { t: 'unsub'; users: string[] }
+  | { t: 'look'; users: string[] }
   | { t: 'idle' }
   | { t: 'active' }
   | { t: 'pong'; n: number }
@@ -216,3 +233,5 @@ export type ServerFrame =
   | FeedRenewed
   | FeedError
   | FeedBye
+  | FeedAccounts
+  | FeedSeen

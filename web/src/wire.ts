@@ -398,6 +398,7 @@ export interface FeedHello {
   idle_after_ms: number
   offline_after_ms: number
   max_users: number
+  accounts?: string
 }
 
 /** FeedSnap is a picture, or a part of one: More says that another part follows, Full that the reader forgets what it held. */
@@ -466,11 +467,86 @@ export interface FeedTicket {
   expires_in: number
 }
 
+/** FeedAccounts says, in scope all, that accounts were made, changed or deleted: GET /api/v1/roster with the reader's last version as since tells which. */
+export interface FeedAccounts {
+  t: 'accounts'
+  version: string
+}
+
+/** FeedSeen tells of the users that a reader of scope all looks at (FeedLook) when they were seen last and how many devices they have: all of them at once, later those who moved. The columns go by IDs; an LS of 0 is never. */
+export interface FeedSeen {
+  t: 'seen'
+  now: number
+  ids: string[]
+  ls: number[]
+  devices: number[]
+}
+
+/** Roster is everybody at once, by columns, for a table that is filtered and sorted where it is shown and kept true by the feed. Every column of a part has one value for each row. Rows are by id, and columns say little twice: IDs and Joined are differences to the row before, within the part; an e-mail that begins with @ is the username with that behind it; LastSeen is from Now, Since from LastSeen. Words in Statuses, Causes, Roles and AccountStatuses are places in Words. */
+export interface Roster {
+  /** With seq, the cursor of the feed's scope all that this holds at least. */
+  epoch: string
+  seq: number
+  /** Hand it in as since to get what changed about accounts later. */
+  version: string
+  /** The server's clock, milliseconds since 1970. */
+  now: number
+  /** Everybody is in here: forget those who are not. Else only what changed since. */
+  full: boolean
+  /** How many accounts there are, the trash aside. */
+  total: number
+  words: RosterWords
+  /** Accounts that are gone since. Empty when full. */
+  removed: string[]
+  /** By id; each part stands on a line of its own. */
+  parts: RosterPart[]
+}
+
+/** RosterWords are what the numbers in the columns stand for. */
+export interface RosterWords {
+  statuses: string[]
+  causes: string[]
+  roles: string[]
+  account_statuses: string[]
+}
+
+/** RosterPart is some of the rows of a Roster, by columns. */
+export interface RosterPart {
+  /** The first id of the part, then differences to the row before. */
+  ids: number[]
+  usernames: string[]
+  /** One that begins with @ is the username with that behind it. */
+  emails: string[]
+  first_names: string[]
+  last_names: string[]
+  roles: number[]
+  account_statuses: number[]
+  /** 1: is_active; 0: the account is closed whatever its status. */
+  active: number[]
+  /** Seconds since 1970 of the first row, then differences to the row before. */
+  joined: number[]
+  statuses: number[]
+  /** Milliseconds from now, so hardly ever above 0; null: never seen. */
+  last_seen: number | null[]
+  /** When the status began, milliseconds from last_seen (from now where that is null); null: it never changed. */
+  since: number | null[]
+  causes: number[]
+  /** 1: an admin's hold decides. */
+  held: number[]
+  /** What the person keeps from others: 1 last_seen, 2 status, 3 both. */
+  private: number[]
+  /** Live sessions. */
+  devices: number[]
+  /** Counts the changes of the status; v in the feed. */
+  versions: number[]
+}
+
 /** What a client says over the feed. */
 export type ClientFrame =
-  | { t: 'auth'; token?: string; ticket?: string; scope?: Scope; users?: string[]; resume?: FeedCursor; idle?: boolean; observe?: boolean }
+  | { t: 'auth'; token?: string; ticket?: string; scope?: Scope; users?: string[]; resume?: FeedCursor; idle?: boolean; observe?: boolean; roster?: boolean }
   | { t: 'sub'; users: string[] }
   | { t: 'unsub'; users: string[] }
+  | { t: 'look'; users: string[] }
   | { t: 'idle' }
   | { t: 'active' }
   | { t: 'pong'; n: number }
@@ -488,3 +564,5 @@ export type ServerFrame =
   | FeedRenewed
   | FeedError
   | FeedBye
+  | FeedAccounts
+  | FeedSeen
