@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests start for themselves, where it is missing: PostgreSQL 15, Redis, nginx and Chromium,
+# Installs what the tests start for themselves, where it is missing: PostgreSQL 15, Redis, nginx, Prometheus
+# and Chromium,
 # from Debian's packages. Says nothing when everything is there. Nothing is left running.
 set -euo pipefail
 
@@ -7,6 +8,7 @@ missing=()
 compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null || missing+=(postgresql-15)
 command -v valkey-server > /dev/null || command -v redis-server > /dev/null || missing+=(redis-server)
 command -v nginx > /dev/null || [ -x /usr/sbin/nginx ] || missing+=(nginx-light)
+command -v prometheus > /dev/null || missing+=(prometheus)
 command -v chromium > /dev/null || command -v google-chrome > /dev/null || missing+=(chromium)
 [ ${#missing[@]} -eq 0 ] && exit 0
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,6 +36,7 @@ const (
 // app of their own when no server runs, so that an act is the same code either way.
 type app struct {
 	cfg      *config.Config
+	settings atomic.Pointer[config.Config] // cfg, with what has changed since the start
 	log      *slog.Logger
 	registry *prometheus.Registry
 	metrics  *metrics.Metrics
@@ -52,6 +54,7 @@ type app struct {
 // Nothing runs yet. Close the app, or run it, which closes it.
 func openApp(ctx context.Context, cfg *config.Config, log *slog.Logger, patience time.Duration) (_ *app, err error) {
 	a := &app{cfg: cfg, log: log, registry: prometheus.NewRegistry()}
+	a.settings.Store(cfg)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())
@@ -178,6 +181,12 @@ func (a *app) run(ctx context.Context, opened func(context.Context) error, doors
 	return errors.Join(err, a.close())
 }
 
+// alive returns while the engine answers. It waits for no disk and no other machine: those are no reason to start
+// the process anew.
+func (a *app) alive(ctx context.Context) {
+	_, _ = a.engine.State(ctx, []presence.UserID{1})
+}
+
 // startParts starts what works in the background.
 func (a *app) startParts(parts *errgroup.Group, ctx context.Context) {
 	parts.Go(func() error { return a.engine.Run(ctx) })
@@ -200,7 +209,7 @@ func (a *app) purge(ctx context.Context) error {
 	defer ticker.Stop()
 	for {
 		at := now()
-		switch gone, err := a.store.Purge(ctx, at, at.Add(-a.cfg.HistoryRetention)); {
+		switch gone, err := a.store.Purge(ctx, at, at.Add(-a.settings.Load().HistoryRetention)); {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:

@@ -9,19 +9,23 @@ import (
 	"github.com/offchat/presence/internal/config"
 )
 
-// newLogger makes the log that the settings ask for, of lines of at least the level least. Secrets, tokens and
-// passwords never get as far as here.
-func newLogger(cfg *config.Config, out io.Writer, least slog.Level) *slog.Logger {
-	level := slog.LevelInfo
+// levelOf is the level that the settings ask for.
+func levelOf(cfg *config.Config) slog.Level {
 	switch cfg.LogLevel {
 	case "debug":
-		level = slog.LevelDebug
+		return slog.LevelDebug
 	case "warn":
-		level = slog.LevelWarn
+		return slog.LevelWarn
 	case "error":
-		level = slog.LevelError
+		return slog.LevelError
+	default:
+		return slog.LevelInfo
 	}
-	level = max(level, least)
+}
+
+// newLogger makes the log that the settings ask for, of lines of at least a level that may change while it is
+// written. Secrets, tokens and passwords never get as far as here.
+func newLogger(cfg *config.Config, out io.Writer, level slog.Leveler) *slog.Logger {
 	terminal := isTerminal(out)
 	if cfg.LogFormat == "json" || cfg.LogFormat == "auto" && !terminal {
 		return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}))

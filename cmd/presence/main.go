@@ -48,10 +48,11 @@ type process struct {
 	stdout, stderr io.Writer
 	environ        []string
 
-	// Set by tests: what serve calls when it is ready, and how long commands wait for a server that has the
-	// data directory and does not answer.
+	// Set by tests: what serve calls when it is ready, how long commands wait for a server that has the
+	// data directory and does not answer, and what stands for SIGHUP.
 	opened   func(addresses)
 	patience time.Duration
+	hangup   <-chan os.Signal
 }
 
 const description = `Presence knows who is online, away or offline, since when and why.

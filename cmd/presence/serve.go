@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"os/signal"
 	"runtime"
 	"slices"
 	"strings"
@@ -46,23 +48,33 @@ func (c *serveCmd) Run(p *process) error {
 	if err != nil {
 		return err
 	}
-	return serve(p.ctx, cfg, p.stderr, p.opened)
+	hangup := p.hangup
+	if hangup == nil {
+		signals := make(chan os.Signal, 1)
+		signal.Notify(signals, syscall.SIGHUP)
+		defer signal.Stop(signals)
+		hangup = signals
+	}
+	return serve(p.ctx, cfg, p.stderr, p.opened, &reloader{hangup: hangup, load: func() (*config.Config, error) { return c.load(p) }})
 }
 
 // addresses are where a running server listens.
 type addresses struct{ public, ops net.Addr }
 
 // serve runs a server until ctx ends. It calls opened, if there is one, when it is ready.
-func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened func(addresses)) error {
+func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened func(addresses), reload *reloader) error {
 	defer runtime.KeepAlive(collectorFloor())
-	log := newLogger(cfg, stderr, slog.LevelDebug)
+	level := new(slog.LevelVar)
+	level.Set(levelOf(cfg))
+	log := newLogger(cfg, stderr, level)
+	manager := supervisor{log}
 	a, err := openApp(ctx, cfg, log, lockPatience)
 	if err != nil {
 		return err
 	}
 
 	// The addresses are taken before anything starts: one that is in use is found out at once.
-	public, ops, err := listen(ctx, cfg)
+	public, ops, err := listen(ctx, cfg, manager, log)
 	if err != nil {
 		return errors.Join(err, a.close())
 	}
@@ -74,13 +86,13 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 			HeartbeatInterval: cfg.HeartbeatInterval, IdleAfter: cfg.IdleAfter,
 			OfflineAfter: cfg.OfflineAfter, RefreshInterval: cfg.RefreshInterval,
 		},
-		BaseURL: httpd.BaseURL, Origin: origin, AllowOrigin: socketOrigins(cfg, public.Addr()),
+		BaseURL: httpd.BaseURL, Origin: origin, AllowOrigin: socketOrigins(a, public.Addr()),
 		Metrics: a.metrics, Log: log,
 	})
 	v1 := api.New(api.Config{
 		Auth: a.auth, Presence: a.tracker, Store: a.store, Settings: told(cfg), Version: build().Version, Origin: origin, Log: log,
 	})
-	feed := newFeed(a, cfg, v1, socketOrigins(cfg, public.Addr()))
+	feed := newFeed(a, cfg, v1, socketOrigins(a, public.Addr()))
 	live, ownsLive := feedRoutes(feed)
 	site := http.NewServeMux()
 	(&pages{auth: a.auth, store: a.store, origin: origin, log: log}).register(site)
@@ -107,7 +119,15 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 		TrustedProxies: cfg.TrustedProxies, CORSOrigins: cfg.CORSOrigins,
 		ExposeHeaders: []string{"Presence-Heartbeat-Interval", "Presence-Idle-After", "Presence-Offline-After", "Presence-Refresh-Interval"},
 	})
+	reload.log, reload.supervisor, reload.running = log, manager, cfg
+	reload.apply = func(merged *config.Config) {
+		a.settings.Store(merged)
+		level.Set(levelOf(merged))
+		server.Believe(merged.TrustedProxies, merged.CORSOrigins)
+	}
 	doors := []door{
+		reload.run,
+		func(ctx context.Context) error { return manager.watch(ctx, a.alive) },
 		func(ctx context.Context) error { return server.Serve(ctx, public) },
 		contract.Run,
 		feed.Run,
@@ -122,6 +142,8 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 		if err := greet(ctx, stderr, a, where); err != nil {
 			return err
 		}
+		manager.ready()
+		context.AfterFunc(ctx, manager.stopping)
 		if opened != nil {
 			opened(where)
 		}
@@ -135,11 +157,21 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 // A pacer by GOGC would multiply the memory of large servers instead.
 func collectorFloor() []byte { return make([]byte, 64<<20) }
 
-func listen(ctx context.Context, cfg *config.Config) (public, ops net.Listener, err error) {
-	if public, err = httpd.Listen(ctx, cfg.Listen); err != nil {
-		return nil, nil, addressError("listen", cfg.Listen, err)
+// listen takes the addresses: those that the service manager hands over, else the configured ones.
+func listen(ctx context.Context, cfg *config.Config, manager supervisor, log *slog.Logger) (public, ops net.Listener, err error) {
+	if public, ops, err = manager.inherited(); err != nil {
+		return nil, nil, err
 	}
-	if cfg.OpsListen != "off" {
+	switch {
+	case public != nil:
+		log.LogAttrs(ctx, slog.LevelInfo, "the service manager opened the public address; listen is not used", slog.String("address", public.Addr().String()))
+	default:
+		if public, err = httpd.Listen(ctx, cfg.Listen); err != nil {
+			closeAll(ops)
+			return nil, nil, addressError("listen", cfg.Listen, err)
+		}
+	}
+	if ops == nil && cfg.OpsListen != "off" {
 		if ops, err = httpd.Listen(ctx, cfg.OpsListen); err != nil {
 			public.Close()
 			return nil, nil, addressError("ops_listen", cfg.OpsListen, err)
@@ -203,13 +235,13 @@ func origin(r *http.Request) presence.Origin {
 }
 
 // socketOrigins are the origins whose pages may open WebSockets: the configured ones, and our own.
-func socketOrigins(cfg *config.Config, public net.Addr) func(string) bool {
+func socketOrigins(a *app, public net.Addr) func(string) bool {
 	own := []string{"http://" + reachable(public.String())}
 	if _, port, err := net.SplitHostPort(public.String()); err == nil {
 		own = append(own, "http://localhost:"+port)
 	}
 	return func(origin string) bool {
-		return slices.Contains(cfg.CORSOrigins, origin) || slices.Contains(own, origin)
+		return slices.Contains(a.settings.Load().CORSOrigins, origin) || slices.Contains(own, origin)
 	}
 }
 

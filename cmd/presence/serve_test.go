@@ -28,13 +28,17 @@ type running struct {
 // startServer runs `serve` with a data directory of its own until the test ends.
 func startServer(t *testing.T, args ...string) *running {
 	t.Helper()
+	return startServerWith(t, &process{}, args...)
+}
+
+// startServerWith is startServer in a process that has been begun.
+func startServerWith(t *testing.T, p *process, args ...string) *running {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	r := &running{t: t, stop: stop, ended: make(chan int, 1)}
 	opened := make(chan addresses, 1)
-	p := &process{
-		ctx: ctx, stdin: strings.NewReader(""), stdout: &r.stderr, stderr: &r.stderr,
-		environ: []string{"HOME=" + t.TempDir()}, opened: func(at addresses) { opened <- at },
-	}
+	p.ctx, p.stdin, p.stdout, p.stderr = ctx, strings.NewReader(""), &r.stderr, &r.stderr
+	p.environ, p.opened = []string{"HOME=" + t.TempDir()}, func(at addresses) { opened <- at }
 	go func() { r.ended <- run(append([]string{"serve", "--listen", "127.0.0.1:0"}, args...), p) }()
 	select {
 	case r.at = <-opened:

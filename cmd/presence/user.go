@@ -258,7 +258,7 @@ func (f *serverFlags) withServer(p *process, fresh bool, do func(context.Context
 		patience = usualPatience
 	}
 	for until := now().Add(patience); ; {
-		a, err := openApp(p.ctx, cfg, newLogger(cfg, p.stderr, slog.LevelWarn), 0)
+		a, err := openApp(p.ctx, cfg, newLogger(cfg, p.stderr, max(levelOf(cfg), slog.LevelWarn)), 0)
 		if err == nil {
 			return a.once(p.ctx, client, do)
 		}

@@ -44,6 +44,7 @@ var mayImport = map[string][]string{
 	"cmd/presence":        {"*"},
 	"bench":               {"*"},
 	"bench/child":         {"internal/loadgen"},
+	"deploy":              {"bench/child"},
 	"bench/crash":         {"", "bench/child", "internal/loadgen", "internal/sqlite"},
 	"bench/stall":         {"", "bench/child", "internal/loadgen", "internal/sqlite"},
 }

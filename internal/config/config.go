@@ -16,7 +16,7 @@ import (
 // PRESENCE_SIGNING_KEY_FILE, --signing-key-file.
 //
 // The tags: key, default, min and max of durations, choices of words, as for how the text is read where the
-// type alone does not tell, help for people.
+// type alone does not tell, reload for what SIGHUP changes in a running server, help for people.
 type Config struct {
 	// Listen is where the public server listens. Loopback by default: what is to be reached from elsewhere
 	// belongs behind a proxy that speaks TLS, and that is a decision.
@@ -62,16 +62,16 @@ type Config struct {
 	SigningKeysOld []Secret `key:"signing_keys_old" help:"Former signing keys whose tokens stay good until they end, newest first; comma-separated, or one a line in a file."`
 
 	// CORSOrigins are the web sites whose scripts may call the API.
-	CORSOrigins []string `key:"cors_origins" as:"origins" help:"Web origins whose pages may call the API, such as https://app.example.com; comma-separated."`
+	CORSOrigins []string `key:"cors_origins" reload:"yes" as:"origins" help:"Web origins whose pages may call the API, such as https://app.example.com; comma-separated."`
 
 	// TrustedProxies are the peers whose X-Forwarded-For, -Proto and -Host headers are believed.
-	TrustedProxies []netip.Prefix `key:"trusted_proxies" help:"Networks of the reverse proxies in front, such as 10.0.0.0/8,127.0.0.1; only their X-Forwarded-* headers are believed."`
+	TrustedProxies []netip.Prefix `key:"trusted_proxies" reload:"yes" help:"Networks of the reverse proxies in front, such as 10.0.0.0/8,127.0.0.1; only their X-Forwarded-* headers are believed."`
 
 	// HistoryRetention is how long changes of status are kept.
-	HistoryRetention time.Duration `key:"history_retention" default:"90d" min:"1s" max:"3650d" help:"How long the history of who was online when is kept."`
+	HistoryRetention time.Duration `key:"history_retention" reload:"yes" default:"90d" min:"1s" max:"3650d" help:"How long the history of who was online when is kept."`
 
 	// LogLevel and LogFormat shape the log on standard error. auto is text on a terminal and JSON elsewhere.
-	LogLevel  string `key:"log_level" default:"info" choices:"debug,info,warn,error" help:"The least important log lines to write. debug has a line for every request."`
+	LogLevel  string `key:"log_level" reload:"yes" default:"info" choices:"debug,info,warn,error" help:"The least important log lines to write. debug has a line for every request."`
 	LogFormat string `key:"log_format" default:"auto" choices:"auto,text,json" help:"How to write them: text, json, or auto: text on a terminal, json elsewhere."`
 
 	sources map[string]Source

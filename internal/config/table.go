@@ -20,6 +20,7 @@ type setting struct {
 	min, max       time.Duration
 	field          int // in Config
 	secret, list   bool
+	reload         bool // SIGHUP changes it in a running server
 }
 
 func (s *setting) env() string { return envPrefix + strings.ToUpper(s.key) }
@@ -37,7 +38,7 @@ func buildTable() []setting {
 		row := setting{
 			key: f.Tag.Get("key"), help: f.Tag.Get("help"), def: f.Tag.Get("default"), as: f.Tag.Get("as"), field: i,
 			secret: f.Type == reflect.TypeFor[Secret]() || f.Type == reflect.TypeFor[[]Secret](),
-			list:   f.Type.Kind() == reflect.Slice,
+			list:   f.Type.Kind() == reflect.Slice, reload: f.Tag.Get("reload") == "yes",
 		}
 		if words := f.Tag.Get("choices"); words != "" {
 			row.choices = strings.Split(words, ",")

@@ -87,7 +87,8 @@ var (
 // allocation rather than a stack of wrappers, because every heartbeat passes here.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{ResponseWriter: w, request: r, start: time.Now()}
-	s.identify(x, r)
+	peers := s.peers.Load()
+	s.identify(x, r, peers.proxies)
 	defer s.finish(x, r)
 
 	h := w.Header()
@@ -109,7 +110,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(x, http.StatusMethodNotAllowed, `{"detail":"Method not allowed."}`)
 		return
 	}
-	if s.cors.handle(h, r) {
+	if peers.cors.handle(h, r) {
 		x.WriteHeader(http.StatusOK)
 		return
 	}

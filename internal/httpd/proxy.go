@@ -20,17 +20,17 @@ func (p proxies) trust(addr netip.Addr) bool {
 }
 
 // identify gives the request its id and its true origin, and takes the headers away that only claim one.
-func (s *Server) identify(x *exchange, r *http.Request) {
+func (s *Server) identify(x *exchange, r *http.Request, proxies proxies) {
 	x.direct = true
 	peer, trusted := netip.Addr{}, false
-	if len(s.proxies) > 0 {
+	if len(proxies) > 0 {
 		if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 			peer = from.Addr().Unmap()
-			trusted = s.proxies.trust(peer)
+			trusted = proxies.trust(peer)
 		}
 	}
 	if trusted {
-		s.believe(x, r, peer)
+		s.believe(x, r, peer, proxies)
 	} else {
 		x.id[0] = s.ids.next()
 	}
@@ -50,8 +50,8 @@ var forwarding = [...]string{
 }
 
 // believe takes over what a trusted proxy says.
-func (s *Server) believe(x *exchange, r *http.Request, peer netip.Addr) {
-	if client := s.proxies.client(peer, r.Header["X-Forwarded-For"]); client != peer {
+func (s *Server) believe(x *exchange, r *http.Request, peer netip.Addr, proxies proxies) {
+	if client := proxies.client(peer, r.Header["X-Forwarded-For"]); client != peer {
 		r.RemoteAddr = net.JoinHostPort(client.String(), "0")
 	}
 	switch proto := last(r.Header["X-Forwarded-Proto"]); proto {

@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/offchat/presence/internal/metrics"
@@ -74,9 +75,16 @@ type Server struct {
 	log      *slog.Logger
 	limits   Limits
 	patience *patience
-	proxies  proxies
-	cors     cors
+	expose   []string
 	ids      requestIDs
+
+	peers atomic.Pointer[peers]
+}
+
+// peers are who is believed and who may call. It is replaced as a whole, never changed.
+type peers struct {
+	proxies proxies
+	cors    cors
 }
 
 // New makes a Server. It does not listen yet.
@@ -90,11 +98,16 @@ func New(o Options) *Server {
 	}
 	s := &Server{
 		handler: o.Handler, ready: o.Ready, metrics: o.Metrics, log: o.Log, limits: o.Limits,
-		patience: newPatience(o.Limits),
-		proxies:  o.TrustedProxies, cors: newCORS(o.CORSOrigins, o.ExposeHeaders),
+		patience: newPatience(o.Limits), expose: o.ExposeHeaders,
 	}
+	s.Believe(o.TrustedProxies, o.CORSOrigins)
 	s.ids.init()
 	return s
+}
+
+// Believe replaces Options.TrustedProxies and CORSOrigins, from the next request on. It may be called at any time.
+func (s *Server) Believe(trusted []netip.Prefix, origins []string) {
+	s.peers.Store(&peers{trusted, newCORS(origins, s.expose)})
 }
 
 // Listen opens a TCP listener that notices within half a minute that a peer is gone (Go's default needs two
@@ -107,6 +120,9 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 	}
 	return reserve(ln), nil
 }
+
+// Adopt makes a listener that somebody else opened as careful as one of Listen's.
+func Adopt(ln net.Listener) net.Listener { return reserve(ln) }
 
 // Serve answers on ln until ctx ends. Then it stops being ready, takes no new connections, lets requests
 // under way finish for at most Limits.Drain, closes what is left, and returns nil. WebSockets are not waited
