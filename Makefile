@@ -5,7 +5,7 @@ TOOL    = $(GO) tool -modfile=tools/go.mod
 FUZZ   ?= 10000x
 COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null)
 
-.PHONY: help run build assets test deps check lint sdk browser fmt fuzz bench trials clean
+.PHONY: help run build assets test deps check lint sdk web browser fmt fuzz bench trials clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -24,11 +24,14 @@ test: deps check browser ## everything: linters, all tests under the race detect
 deps: ## install what the tests need and this machine lacks (PostgreSQL, Redis)
 	@scripts/test-deps.sh
 
-check: lint sdk ## the fast subset for every commit: linters and all tests
+check: lint sdk web ## the fast subset for every commit: linters and all tests
 	$(GO) test -race -shuffle=on ./...
 
 sdk: ## the TypeScript client: types, lint, tests, build, sizes
 	cd sdk && npm ci --no-audit --no-fund --silent && npm run --silent check
+
+web: ## the dashboard: types, lint, tests, build, sizes
+	cd web && npm ci --no-audit --no-fund --silent && npm run --silent check
 
 browser: build ## the client in a real Chromium, against a fake feed and the real one (needs the package chromium)
 	cd sdk && SDK_SERVER=$(CURDIR)/bin/presence npm run test:browser

@@ -19,3 +19,11 @@ if ! built sdk sdk; then
   cp sdk/dist/presence.js "$dist/sdk/"
   touch "$dist/sdk/.stamp"
 fi
+
+if ! built web web; then
+  echo "building the dashboard (web)"
+  (cd web && npm ci --no-audit --no-fund --silent && npm run --silent build)
+  rm -rf "$dist/web" && mkdir -p "$dist/web"
+  cp -r web/dist/. "$dist/web/"
+  touch "$dist/web/.stamp"
+fi

@@ -14,7 +14,9 @@ import (
 	"strings"
 
 	"github.com/offchat/presence"
+	"github.com/offchat/presence/internal/assets"
 	"github.com/offchat/presence/internal/auth"
+	"github.com/offchat/presence/internal/dashboard"
 	"github.com/offchat/presence/internal/httpd"
 )
 
@@ -40,6 +42,17 @@ func mustRead(name string) string {
 func sha256Source(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// registerSite registers everything that browsers are shown: the dashboard, or a few pages where there is none.
+func registerSite(mux *http.ServeMux, p *pages) error {
+	if !assets.Built() {
+		p.register(mux)
+		return nil
+	}
+	site, err := dashboard.NewSite(assets.Dashboard())
+	mux.Handle("/", site)
+	return err
 }
 
 // pages are the few pages of a server without a dashboard: what it is, and the form that makes the first admin.

@@ -95,7 +95,9 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 	feed := newFeed(a, cfg, v1, socketOrigins(a, public.Addr()))
 	live, ownsLive := feedRoutes(feed)
 	site := http.NewServeMux()
-	(&pages{auth: a.auth, store: a.store, origin: origin, log: log}).register(site)
+	if err := registerSite(site, &pages{auth: a.auth, store: a.store, origin: origin, log: log}); err != nil {
+		return errors.Join(err, a.close())
+	}
 	script, err := newSDKFile(assets.SDK())
 	if err != nil {
 		return errors.Join(err, a.close())

@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"internal/metrics":    {""},
 	"internal/config":     {},
 	"internal/assets":     {},
+	"internal/dashboard":  {},
 	"internal/enginetest": {""},
 	"internal/loadgen":    {""},
 	"internal/storetest":  {""},

@@ -1,0 +1,6 @@
+import { defineConfig } from 'vitest/config'
+
+// The real server and a real Chromium, in real time: one file at a time.
+export default defineConfig({
+  test: { include: ['browser/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false },
+})
