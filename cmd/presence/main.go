@@ -35,6 +35,7 @@ type commands struct {
 	Serve       serveCmd       `cmd:"" help:"Run the server."`
 	User        userCmd        `cmd:"" help:"Make, list and administer accounts."`
 	Config      configCmd      `cmd:"" help:"Show and check the configuration."`
+	Import      importCmd      `cmd:"" help:"Carry over the data of another system."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server whether it is well."`
 	Bench       benchCmd       `cmd:"" help:"Play people against a server: a load test, and a demo."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
@@ -127,6 +128,7 @@ func newParser(p *process) (*kong.Kong, error) {
 	cli.Serve.settingFlags = allSettings()
 	cli.Config.Show.settingFlags = allSettings()
 	cli.Config.Check.settingFlags = allSettings()
+	cli.Import.Django.settingFlags = allSettings()
 	return kong.New(&cli,
 		kong.Name("presence"), kong.Description(description),
 		kong.Writers(p.stdout, p.stderr),

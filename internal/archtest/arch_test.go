@@ -42,6 +42,8 @@ var mayImport = map[string][]string{
 	"internal/testserver": {},
 	"internal/archtest":   {},
 	"internal/wiregen":    {},
+	"internal/django":     {""},
+	"internal/djangotest": {},
 	"cmd/presence":        {"*"},
 	"bench":               {"*"},
 	"bench/child":         {"internal/loadgen"},
@@ -56,7 +58,7 @@ var forbidden = map[string][]string{
 }
 
 // onlyForTests may be imported by test files alone.
-var onlyForTests = []string{"internal/enginetest", "internal/storetest", "internal/testserver"}
+var onlyForTests = []string{"internal/enginetest", "internal/storetest", "internal/testserver", "internal/djangotest"}
 
 type goPackage struct {
 	ImportPath   string

@@ -58,7 +58,7 @@ func TestNodesThatStartAtOnceMakeTheTablesOnce(t *testing.T) {
 func TestAnOlderProgramWorksBesideANewerOne(t *testing.T) {
 	url := newDatabase(t)
 	alter(t, url, `ALTER TABLE users ADD COLUMN shoe_size int NOT NULL DEFAULT 42`,
-		`INSERT INTO goose_db_version (version_id, is_applied) VALUES (2, true)`)
+		`INSERT INTO goose_db_version (version_id, is_applied) VALUES (900, true)`)
 	s := openAt(t, url, slow)
 	insert(t, s, account("ada"))
 	if a, err := s.AccountByName(t.Context(), "ada"); a.Username != "ada" || err != nil {
@@ -75,9 +75,9 @@ func TestADatabaseThatIsNotFitIsRefused(t *testing.T) {
 	}{
 		{"of a newer version that says so", func() string {
 			url := newDatabase(t)
-			alter(t, url, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (7, true)`, `UPDATE schema_needs SET migration = 7`)
+			alter(t, url, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (900, true)`, `UPDATE schema_needs SET migration = 900`)
 			return url
-		}, "newer version of this program (tables 7"},
+		}, "newer version of this program (tables 900"},
 		{"of another program", func() string {
 			url := server.Database(t, "")
 			alter(t, url, `CREATE TABLE users (name text)`)

@@ -41,6 +41,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"presence", presenceScenarios()},
 		{"acts", actScenarios()},
 		{"reports", reportScenarios()},
+		{"imports", importScenarios()},
 	}
 	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {
