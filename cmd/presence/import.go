@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -92,7 +93,7 @@ func withStore(ctx context.Context, p *process, cfg *config.Config, do func(cont
 		return fmt.Errorf("%w; stop the server first", err)
 	}
 	defer unlock()
-	store, err := sqlite.Open(ctx, dir.database(), sqlite.Options{Log: newLogger(cfg, p.stderr, 0)})
+	store, err := sqlite.Open(ctx, dir.database(), sqlite.Options{Log: newLogger(cfg, p.stderr, slog.LevelInfo)})
 	if err != nil {
 		return err
 	}
