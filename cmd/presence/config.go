@@ -30,6 +30,8 @@ func (f *settingFlags) load(p *process) (*config.Config, error) {
 type configCmd struct {
 	Show  configShowCmd  `cmd:"" help:"Show every effective setting and where it comes from. Secrets are masked."`
 	Check configCheckCmd `cmd:"" help:"Check the configuration and tell everything that is wrong with it."`
+
+	Document settingsDocCmd `cmd:"" hidden:"" help:"Print the page about the settings."`
 }
 
 // Help is shown by --help.

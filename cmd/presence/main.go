@@ -39,6 +39,8 @@ type commands struct {
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server whether it is well."`
 	Bench       benchCmd       `cmd:"" help:"Play people against a server: a load test, and a demo."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
+	Completion  completionCmd  `cmd:"" help:"Print a script that completes commands and flags in a shell."`
+	Man         manCmd         `cmd:"" hidden:"" help:"Print the manual page."`
 }
 
 // process is what a command gets of the outside world. Commands touch nothing else of it, so that tests can
