@@ -47,6 +47,7 @@ type Counts struct {
 	Away    int       `json:"away"`
 	Offline int       `json:"offline"`
 	Total   int       `json:"total" doc:"The sum of the three."`
+	Devices *int      `json:"devices,omitempty" doc:"Live sessions of all of them together. Told to moderators and admins alone."`
 	AsOf    time.Time `json:"as_of"`
 }
 
@@ -219,6 +220,19 @@ type Concurrency struct {
 	StepSeconds int                `json:"step_seconds"`
 	Items       []ConcurrencyPoint `json:"items" nullable:"false" doc:"Every step of the range, oldest first; the last one is still going on."`
 	AsOf        time.Time          `json:"as_of"`
+}
+
+// Week is how many people are online at which hour of which day, on average over some weeks.
+type Week struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+	Days []WeekDay `json:"days" nullable:"false" doc:"Seven days, the first is Sunday."`
+}
+
+// WeekDay is one day of a Week, by the hours of its clock.
+type WeekDay struct {
+	Hours   []*float64 `json:"hours" nullable:"false" doc:"24 means of how many were online. Null: nothing was recorded."`
+	Minutes []int      `json:"minutes" nullable:"false" doc:"24 numbers of minutes that the means are of."`
 }
 
 // AuditEntry is one act of an admin.

@@ -71,7 +71,8 @@ type Handler struct {
 	spec []byte            // the document
 
 	accounts *accountPages // of the roster
-	page     []byte        // its page
+	live     deviceTotal
+	page     []byte // its page
 }
 
 // maxBody is the largest body that is read.

@@ -34,6 +34,7 @@ DELETE /users/{id}/hold                1 3 3 3 2 1 1
 DELETE /users/{id}/sessions            1 3 3 3 2 1 1
 DELETE /users/{id}/sessions/{session}  1 3 3 3 2 1 1
 GET    /history/concurrency            1 3 - 2 2 1 1
+GET    /history/week                   1 3 - 2 2 1 1
 GET    /audit                          1 3 - 3 2 1 1
 `
 

@@ -98,6 +98,7 @@ func (h *Handler) registerStatistics() {
 		summary: "How many people were there over time, and why that changed",
 		text:    "From what was recorded every minute. A step in which no server was looking has nulls.",
 	}, h.concurrency)
+	h.registerWeek()
 	add(h, operation{
 		id: "list_audit", method: get, path: "/audit", tag: "Statistics", need: Admins, summary: "What admins did, newest first",
 	}, h.audit)

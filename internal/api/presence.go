@@ -104,9 +104,15 @@ func (h *Handler) counts(ctx context.Context, c *call, _ *nothing) (*reply[wire.
 			return nil, err
 		}
 	}
-	return answer(wire.Counts{
-		Online: counts.Online, Away: counts.Away, Offline: counts.Offline, Total: counts.Total(), AsOf: stamp(c.now),
-	}), nil
+	shown := wire.Counts{Online: counts.Online, Away: counts.Away, Offline: counts.Offline, Total: counts.Total(), AsOf: stamp(c.now)}
+	if c.viewer.Staff {
+		devices, err := h.allDevices(ctx)
+		if err != nil {
+			return nil, err
+		}
+		shown.Devices = &devices
+	}
+	return answer(shown), nil
 }
 
 func (h *Handler) countsFor(ctx context.Context, viewer presence.Viewer, all presence.Counts) (presence.Counts, error) {

@@ -74,6 +74,8 @@ export interface Counts {
   offline: number
   /** The sum of the three. */
   total: number
+  /** Live sessions of all of them together. Told to moderators and admins alone. */
+  devices?: number
   as_of: string
 }
 
@@ -274,6 +276,22 @@ export interface Concurrency {
   /** Every step of the range, oldest first; the last one is still going on. */
   items: ConcurrencyPoint[]
   as_of: string
+}
+
+/** Week is how many people are online at which hour of which day, on average over some weeks. */
+export interface Week {
+  from: string
+  to: string
+  /** Seven days, the first is Sunday. */
+  days: WeekDay[]
+}
+
+/** WeekDay is one day of a Week, by the hours of its clock. */
+export interface WeekDay {
+  /** 24 means of how many were online. Null: nothing was recorded. */
+  hours: number | null[]
+  /** 24 numbers of minutes that the means are of. */
+  minutes: number[]
 }
 
 /** AuditEntry is one act of an admin. */
