@@ -20,12 +20,15 @@ type Access uint8
 
 // The accesses, each letting fewer people through than the one before.
 const (
-	SignedIn Access = iota + 1 // any good access token
+	Anybody  Access = iota + 1 // pages of this server, signed in or not (browser.go)
+	SignedIn                   // any good access token
 	Staff                      // moderators and admins
 	Admins                     // admins
 )
 
-var accessNames = map[Access]string{SignedIn: "anybody who is signed in", Staff: "moderators and admins", Admins: "admins"}
+var accessNames = map[Access]string{
+	Anybody: "pages of this server", SignedIn: "anybody who is signed in", Staff: "moderators and admins", Admins: "admins",
+}
 
 // String is how the page says it.
 func (a Access) String() string { return accessNames[a] }
@@ -37,6 +40,7 @@ type call struct {
 	from   presence.Origin
 	now    time.Time
 	op     *huma.Operation
+	secure bool // it came by TLS; known for Anybody
 }
 
 type callKey struct{}
@@ -55,6 +59,9 @@ func (h *Handler) door(ctx huma.Context, next func(huma.Context)) {
 }
 
 func (h *Handler) enter(r *http.Request, op *huma.Operation) (*call, error) {
+	if h.need[op.OperationID] == Anybody {
+		return h.enterUnknown(r, op, h.Now())
+	}
 	c := &call{from: h.Origin(r), now: h.Now(), op: op}
 	token, err := bearer(r.Header)
 	if err != nil {
@@ -128,6 +135,9 @@ func add[I, O any](h *Handler, op operation, do func(ctx context.Context, c *cal
 		Description: strings.TrimSpace(op.text + " For " + op.need.String() + "."), MaxBodyBytes: maxBody,
 		Security: []map[string][]string{{"bearer": {}}},
 		Errors:   append([]int{401, 403, 422, 500, 503}, op.errors...),
+	}
+	if op.need == Anybody {
+		described.Security = []map[string][]string{{}} // none that a program could have
 	}
 	if op.body != nil {
 		described.Responses = map[string]*huma.Response{"200": {

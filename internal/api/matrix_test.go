@@ -15,7 +15,13 @@ import (
 // matrix says who may do what. The columns: A nobody signed in, U a user on themselves, O a user on another, M a
 // moderator, D an admin, B somebody suspended with a token that was good, R a refresh token used as an access
 // token. The cells: 2 done, 1 unauthenticated, 3 forbidden, 9 conflict, - does not apply.
+// What is below /session is done with the cookie of the actor instead of the token.
 const matrix = `
+POST   /session                        1 2 - 2 2 1 2
+POST   /session/refresh                1 2 - 2 2 1 2
+DELETE /session                        2 2 - 2 2 2 2
+GET    /session/setup                  2 2 - 2 2 2 2
+POST   /session/setup                  3 3 - 3 3 3 3
 GET    /me                             1 2 - 2 2 1 1
 GET    /me/privacy                     1 2 - 2 2 1 1
 PUT    /me/privacy                     1 2 - 2 2 1 1
@@ -143,6 +149,15 @@ func (w *matrixWorld) ask(method, path string, actor rune) int {
 	access, special := token[actor]
 	if !special {
 		access = who.tokens.Access
+	}
+	if strings.HasPrefix(path, "/api/v1/session") {
+		if actor == 'A' {
+			who = matrixActor{}
+		}
+		return w.askBrowser(method, path, who.tokens.Refresh, map[string]string{
+			"POST /api/v1/session":       fmt.Sprintf(`{"username":"person%d","password":%q}`, who.id, testPassword),
+			"POST /api/v1/session/setup": `{"token":"x","username":"mallory","password":"Mallory-pass-1"}`,
+		}[method+" "+path]).Code
 	}
 	body := map[string]string{
 		"PUT /api/v1/me/privacy":       hideNothing,

@@ -11,6 +11,7 @@ const (
 
 // register is every operation there is.
 func (h *Handler) register() {
+	h.registerBrowser()
 	h.registerPresence()
 	h.registerUsers()
 	h.registerStatistics()

@@ -29,6 +29,7 @@ const (
 	codeThrottled   = "throttled"
 	codeUnavailable = "unavailable"
 	codeInternal    = "internal"
+	codeForeignPage = "foreign_page"
 )
 
 // kinds are the problems there are, as the page explains them.
@@ -43,10 +44,15 @@ var kinds = []struct {
 	{auth.CodeUserNotFound, "Account gone", 401, "The account of the token is gone."},
 	{auth.CodeUserInactive, "Account closed", 401, "The account of the token is closed."},
 	{auth.CodeAccountInactive, "Account not active", 401, "The account is pending, suspended or banned; as a 409: the account acted upon is."},
+	{auth.CodeBadCredentials, "Name or password wrong", 401, "Nobody has this name and this password, or the account is closed."},
+	{codeForeignPage, "A page of somewhere else", 403, "Only pages of this server may ask for this."},
+	{auth.CodeSetupToken, "Set-up link not valid", 403, "The link was used, or the server printed a newer one."},
 	{auth.CodeNotAllowed, "Not allowed", 403, "The account may not do this."},
 	{codeNotFound, "Not found", 404, "There is no such thing, or the caller may not know that there is."},
 	{codeMethod, "Method not allowed", 405, "The path answers other methods; Allow names them."},
 	{codeConflict, "Not possible now", 409, "The input is right, but the present state forbids it."},
+	{auth.CodeSetupDone, "Set-up is done", 409, "There is an admin already."},
+	{auth.CodeTaken, "Taken", 409, "Somebody else has this name or e-mail."},
 	{auth.CodeSelf, "Not on yourself", 409, "Admins cannot do this to their own account."},
 	{codeTooLarge, "Too large", 413, "A body has at most 64 KiB."},
 	{codeMedia, "Not JSON", 415, "A body is application/json."},

@@ -58,6 +58,19 @@ func (s *Service) Logout(ctx context.Context, id Identity, refresh string, from 
 	})
 }
 
+// LogoutByRefresh is Logout for a caller who has nothing but a refresh token. Errors as of Refresh.
+func (s *Service) LogoutByRefresh(ctx context.Context, refresh string, from presence.Origin) error {
+	tokens, err := s.Refresh(ctx, refresh, from)
+	if err != nil {
+		return err
+	}
+	id, err := s.Authenticate(ctx, tokens.Access, s.now())
+	if err != nil {
+		return err
+	}
+	return s.Logout(ctx, id, refresh, from)
+}
+
 // ownRefresh reads the refresh token that came with a logout, if it is one of the caller's.
 func (s *Service) ownRefresh(id Identity, refresh string, now time.Time) (claims, bool) {
 	if refresh == "" {

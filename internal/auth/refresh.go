@@ -54,6 +54,9 @@ func (s *Service) Refresh(ctx context.Context, refresh string, from presence.Ori
 	return tokens, err
 }
 
+// RefreshLifetime is how long a session lives after its last refresh.
+func (s *Service) RefreshLifetime() time.Duration { return s.refresh }
+
 // AccessUntil is until when the caller has access without asking again: when its token ends, or a newer one
 // that its session was given since. It is for sockets, which outlive the token they were opened with.
 func (s *Service) AccessUntil(id Identity) time.Time {

@@ -559,6 +559,34 @@ export interface RosterPart {
   versions: number[]
 }
 
+/** SignIn is a name and a password, from the dashboard's own page. */
+export interface SignIn {
+  username: string
+  password: string
+}
+
+/** SetUp makes the first admin, with the token of the link that the server printed. */
+export interface SetUp {
+  token: string
+  username: string
+  email?: string
+  password: string
+}
+
+/** SetUpNeeded says whether there is nobody yet who could sign in as an admin. */
+export interface SetUpNeeded {
+  needed: boolean
+}
+
+/** SignedIn is what a page in a browser keeps in memory. What opens its session again is in a cookie that no script can read. */
+export interface SignedIn {
+  access_token: string
+  /** When the access token ends. */
+  expires_at: string
+  account: Account
+  as_of: string
+}
+
 /** What a client says over the feed. */
 export type ClientFrame =
   | { t: 'auth'; token?: string; ticket?: string; scope?: Scope; users?: string[]; resume?: FeedCursor; idle?: boolean; observe?: boolean; roster?: boolean }
