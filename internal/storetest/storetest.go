@@ -42,6 +42,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"acts", actScenarios()},
 		{"reports", reportScenarios()},
 		{"imports", importScenarios()},
+		{"desk", deskScenarios()},
 	}
 	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {
