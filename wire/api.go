@@ -75,6 +75,7 @@ type Session struct {
 	ExpiresAt *time.Time `json:"expires_at"`
 	IP        string     `json:"ip"`
 	UserAgent string     `json:"user_agent"`
+	Device    string     `json:"device" doc:"What the user_agent says, in two words; empty when it says nothing." example:"Firefox/Linux"`
 	// What the engine knows; a session that was not heard for a lease is not live.
 	Live         bool       `json:"live" doc:"It was heard within its lease, so its person is present."`
 	Idle         bool       `json:"idle" doc:"Its client says that the person left."`
@@ -156,6 +157,22 @@ type Transition struct {
 	Session string    `json:"session,omitempty"`
 	Actor   string    `json:"actor,omitempty" doc:"The id of the admin behind it."`
 	Node    string    `json:"node,omitempty"`
+}
+
+// Event is one change of somebody's status among those of everybody.
+type Event struct {
+	ID       string `json:"id"`
+	User     string `json:"user"`
+	Username string `json:"username" doc:"Empty when the account is gone."`
+	Transition
+	Device    string `json:"device,omitempty" doc:"What the client of the session calls itself." example:"Firefox/Linux"`
+	ActorName string `json:"actor_name,omitempty"`
+}
+
+// EventPage is a page of events, newest first.
+type EventPage struct {
+	Items      []Event `json:"items" nullable:"false"`
+	NextCursor *string `json:"next_cursor" doc:"Hand it in as cursor for the next page. Null: there is none."`
 }
 
 // UserDetail is everything about one person.

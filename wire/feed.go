@@ -14,12 +14,17 @@ type FeedUser struct {
 	// V counts the user's changes and C says why the last one happened. For staff and the user alone.
 	V uint64 `json:"v,omitempty"`
 	C string `json:"c,omitempty" enum:"login,heartbeat,activity,touch,connect,disconnect,idle,active,timeout,logout,forced,admin"`
-	// Held: an admin's hold decides. Only in snapshots, for staff and the user alone.
+	// Held: an admin's hold decides. In snapshots, for staff and the user alone, and in deltas of scope all.
 	Held bool `json:"held,omitempty"`
-	// From, By and Node belong to the transition: only in deltas of scope all.
-	From FeedStatus `json:"from,omitempty" enum:"online,away,offline"`
-	By   string     `json:"by,omitempty"`
-	Node string     `json:"node,omitempty"`
+	// The rest belongs to the transition: only in deltas of scope all. Since is when it happened, By the admin behind
+	// it, Sid the session that made the difference and Dev what its client calls itself; Until and Note are the hold's.
+	From  FeedStatus `json:"from,omitempty" enum:"online,away,offline"`
+	By    string     `json:"by,omitempty"`
+	Node  string     `json:"node,omitempty"`
+	Sid   string     `json:"sid,omitempty"`
+	Dev   string     `json:"dev,omitempty"`
+	Until int64      `json:"until,omitempty"`
+	Note  string     `json:"note,omitempty"`
 }
 
 // FeedCounts are how many users have each status. Their sum is the number of known users.
@@ -171,11 +176,12 @@ type FeedAccounts struct {
 }
 
 // FeedSeen tells of the users that a reader of scope all looks at (FeedLook) when they were seen last and how many
-// devices they have: all of them at once, later those who moved. The columns go by IDs; an LS of 0 is never.
+// devices they have and whether an admin's hold decides (1): all of them at once, later those who moved. The columns go by IDs; an LS of 0 is never.
 type FeedSeen struct {
 	T       string   `json:"t"` // seen
 	Now     int64    `json:"now"`
 	IDs     []string `json:"ids"`
 	LS      []int64  `json:"ls"`
 	Devices []int    `json:"devices"`
+	Held    []int    `json:"held"`
 }

@@ -41,6 +41,8 @@ type Store interface {
 	presence.AccountReader
 	presence.LogReader
 	presence.ReportStore
+	presence.DeskStore
+	Session(ctx context.Context, id presence.SessionID) (presence.LoginSession, error)
 }
 
 // Config is what a Handler is built from. Auth, Presence and Store are needed; the rest has defaults.

@@ -21,6 +21,11 @@ const unknown = "unknown"
 
 type historyInput struct {
 	UserPath
+	HistoryInput
+}
+
+// HistoryInput is which stretch of time is asked for.
+type HistoryInput struct {
 	From time.Time `query:"from" required:"true" doc:"The beginning."`
 	To   time.Time `query:"to" doc:"The end; now when it is absent or later. At most 92 days after from."`
 	Zone string    `query:"tz" default:"UTC" maxLength:"64" doc:"The time zone of the days, as the IANA database calls it." example:"Asia/Kabul"`
@@ -31,6 +36,10 @@ func (h *Handler) history(ctx context.Context, c *call, in *historyInput) (*repl
 	if err != nil {
 		return nil, err
 	}
+	return h.historyOf(ctx, c, user, &in.HistoryInput)
+}
+
+func (h *Handler) historyOf(ctx context.Context, c *call, user presence.UserID, in *HistoryInput) (*reply[wire.History], error) {
 	zone, err := time.LoadLocation(in.Zone)
 	if err != nil || in.Zone == "Local" {
 		return nil, invalid("query", "tz", "there is no such time zone", "a name of the IANA database")

@@ -23,6 +23,7 @@ DELETE /session                        2 2 - 2 2 2 2
 GET    /session/setup                  2 2 - 2 2 2 2
 POST   /session/setup                  3 3 - 3 3 3 3
 GET    /me                             1 2 - 2 2 1 1
+GET    /me/history                     1 2 - 2 2 1 1
 GET    /me/privacy                     1 2 - 2 2 1 1
 PUT    /me/privacy                     1 2 - 2 2 1 1
 DELETE /me/sessions                    1 2 - 2 2 1 1
@@ -41,6 +42,7 @@ DELETE /users/{id}/sessions            1 3 3 3 2 1 1
 DELETE /users/{id}/sessions/{session}  1 3 3 3 2 1 1
 GET    /history/concurrency            1 3 - 2 2 1 1
 GET    /history/week                   1 3 - 2 2 1 1
+GET    /transitions                    1 3 - 2 2 1 1
 GET    /audit                          1 3 - 3 2 1 1
 `
 

@@ -15,6 +15,7 @@ func (h *Handler) register() {
 	h.registerPresence()
 	h.registerUsers()
 	h.registerStatistics()
+	h.registerTransitions()
 }
 
 func (h *Handler) registerPresence() {

@@ -65,7 +65,7 @@ func (p *person) sessions(c *call) []wire.Session {
 	for _, row := range p.rows {
 		shown := wire.Session{
 			ID: row.ID.String(), Kind: "login", Current: row.ID == c.id.Session, CreatedAt: moment(row.CreatedAt),
-			ExpiresAt: moment(row.ExpiresAt), IP: row.IP, UserAgent: row.UserAgent,
+			ExpiresAt: moment(row.ExpiresAt), IP: row.IP, UserAgent: row.UserAgent, Device: presence.DeviceLabel(row.UserAgent),
 		}
 		if row.Foreign {
 			shown.Kind = "foreign"

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unique"
 
 	"github.com/offchat/presence"
 )
@@ -44,7 +45,8 @@ type session struct {
 	id      presence.SessionID
 	account *account
 	foreign bool
-	created int64 // Unix microseconds
+	created int64                 // Unix microseconds
+	device  unique.Handle[string] // what the client calls itself, for the eyes
 
 	ended   atomic.Bool // never false again
 	expires atomic.Int64
@@ -90,6 +92,17 @@ func (c *cache) get(user presence.UserID, id presence.SessionID, now time.Time) 
 	return one, one.account.view.Load()
 }
 
+// device is what the client of a session calls itself, where the session is in memory.
+func (c *cache) device(user presence.UserID, id presence.SessionID) string {
+	sh := c.shard(user)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	if one := sh.sessions[id]; one != nil && one.account.id == user {
+		return one.device.Value()
+	}
+	return ""
+}
+
 // generation is to be read before the store is.
 func (c *cache) generation(user presence.UserID) uint64 {
 	sh := c.shard(user)
@@ -120,7 +133,7 @@ func (c *cache) keep(generation uint64, v *view, row *presence.LoginSession, now
 	}
 	owner.refs++
 	owner.view.Store(v)
-	one := &session{id: row.ID, account: owner, foreign: row.Foreign, created: row.CreatedAt.UnixMicro()}
+	one := &session{id: row.ID, account: owner, foreign: row.Foreign, created: row.CreatedAt.UnixMicro(), device: unique.Make(presence.DeviceLabel(row.UserAgent))}
 	one.expires.Store(row.ExpiresAt.UnixMicro())
 	one.ended.Store(!row.EndedAt.IsZero())
 	one.used.Store(now.Unix())

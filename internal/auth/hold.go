@@ -70,7 +70,10 @@ func (s *Service) hold(ctx context.Context, action string, actor Identity, user 
 			Actor: actor.User, Action: action, Target: user, TargetName: a.Username,
 			Before: holdObject(before), After: holdObject(h), Reason: h.Note, Origin: from, At: stamp(now),
 		})
-	}, func(ctx context.Context) { s.tellHold(ctx, user, actor.User, now) })
+	}, func(ctx context.Context) {
+		s.tellHold(ctx, user, actor.User, now)
+		s.tellAccount(user) // a hold that changes no status is to be seen, too
+	})
 }
 
 // dropHold takes the hold of an account that may not be shown as present any more.

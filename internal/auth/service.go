@@ -221,6 +221,12 @@ func (s *Service) tellAccount(user presence.UserID) {
 	}
 }
 
+// Device is what the client of a session calls itself (presence.DeviceLabel), empty when that is not in memory. It
+// waits for nothing.
+func (s *Service) Device(user presence.UserID, session presence.SessionID) string {
+	return s.cache.device(user, session)
+}
+
 // signal tells Presence what an act did. The act is durable already, so a Presence that cannot listen is
 // logged and does not fail it; a session that was closed meanwhile (ErrClosed) is no news.
 func (s *Service) signal(ctx context.Context, sig presence.Signal) (presence.Presence, bool) {

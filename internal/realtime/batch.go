@@ -17,6 +17,8 @@ type batch struct {
 	public  wire.FeedCursor
 	items   [][variants][]byte // what was encoded so far, by change
 	frames  [][variants]*frame // deltas of one user, by change
+	holds   map[int]presence.Hold
+	device  func(presence.UserID, presence.SessionID) string
 }
 
 // variant is how much a reader may know of a user.
@@ -57,6 +59,7 @@ type hit struct {
 // publish hands changes out.
 func (h *hub) publish(ctx context.Context, changes []presence.Change) {
 	counts, err := h.feed.cfg.Presence.Counts(ctx)
+	holds := h.holds(ctx, changes)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	after := h.at.Seq
@@ -79,6 +82,7 @@ func (h *hub) publish(ctx context.Context, changes []presence.Change) {
 		if err == nil {
 			known = &counts
 		}
+		b.holds, b.device = holds, h.feed.cfg.Device
 		f := b.whole(after, known)
 		for _, c := range all {
 			if c.put(f) {
@@ -89,6 +93,27 @@ func (h *hub) publish(ctx context.Context, changes []presence.Change) {
 		}
 	}
 	h.tellWatchers(b)
+}
+
+// maxHolds bounds the holds that are looked up for one batch. A network may lie before them.
+const maxHolds = 64
+
+// holds finds the holds behind changes that an admin brought about, by change.
+func (h *hub) holds(ctx context.Context, changes []presence.Change) map[int]presence.Hold {
+	if h.members(h.all) == nil {
+		return nil
+	}
+	found := map[int]presence.Hold{}
+	for i := range changes {
+		c := &changes[i]
+		if c.Cause != presence.CauseAdmin || c.Actor == 0 || len(found) == maxHolds {
+			continue
+		}
+		if s, _, err := h.feed.cfg.Presence.Inspect(ctx, c.User); err == nil && s.Hold.Active && s.Version == c.Version {
+			found[i] = s.Hold
+		}
+	}
+	return found
 }
 
 // whole is the frame of scope all.
@@ -104,13 +129,37 @@ func (b *batch) whole(after uint64, counts *presence.Counts) *frame {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = appendTransition(out, &b.changes[i], node)
+		out = b.appendTransition(out, i, node)
 	}
 	out = append(out, ']')
 	if counts != nil {
 		out = appendCounts(out, *counts)
 	}
 	return newFrame(append(out, '}'), cursorText(b.staff))
+}
+
+// appendTransition appends a change with everything that staff may know of it.
+func (b *batch) appendTransition(out []byte, i int, node []byte) []byte {
+	c := &b.changes[i]
+	hold := b.holds[i]
+	p := changed(c)
+	p.Held = hold.Active
+	out = appendUser(out, &p)
+	out = append(append(append(out[:len(out)-1], `,"from":"`...), c.From.String()...), '"')
+	if c.Actor != 0 {
+		out = append(strconv.AppendInt(append(out, `,"by":"`...), int64(c.Actor), 10), '"')
+	}
+	if len(node) > 0 {
+		out = append(append(out, `,"node":`...), node...)
+	}
+	if c.Session != presence.EverySession {
+		out = append(append(append(out, `,"sid":"`...), c.Session.String()...), '"')
+		if b.device != nil {
+			out = appendWords(out, `,"dev":`, b.device(c.User, c.Session))
+		}
+	}
+	out = appendMoment(out, `,"until":`, hold.Until)
+	return append(appendWords(out, `,"note":`, hold.Note), '}')
 }
 
 // tellWatchers hands each user's last change to those who watch the user, one frame per connection.

@@ -108,25 +108,20 @@ func appendUser(b []byte, p *presence.Presence) []byte {
 	return append(b, '}')
 }
 
-// appendTransition appends a change with everything that staff may know of it.
-func appendTransition(b []byte, c *presence.Change, node []byte) []byte {
-	p := changed(c)
-	b = appendUser(b, &p)
-	b = append(append(append(b[:len(b)-1], `,"from":"`...), c.From.String()...), '"')
-	if c.Actor != 0 {
-		b = append(strconv.AppendInt(append(b, `,"by":"`...), int64(c.Actor), 10), '"')
-	}
-	if len(node) > 0 {
-		b = append(append(b, `,"node":`...), node...)
-	}
-	return append(b, '}')
-}
-
 // changed is the presence that a change led to.
 func changed(c *presence.Change) presence.Presence {
 	return presence.Presence{
 		User: c.User, Status: c.To, Cause: c.Cause, LastSeen: c.LastSeen, Since: c.At, Version: c.Version,
 	}
+}
+
+// appendWords appends a text, unless there is none.
+func appendWords(b []byte, key, text string) []byte {
+	if text == "" {
+		return b
+	}
+	quoted, _ := json.Marshal(text) // a text always can be
+	return append(append(b, key...), quoted...)
 }
 
 func appendMoment(b []byte, key string, t time.Time) []byte {

@@ -140,7 +140,7 @@ func (c *conn) replayAll(place uint64, changes []presence.Change) (*frame, bool)
 	if len(changes) == 0 {
 		return nil, true
 	}
-	b := &batch{changes: changes, staff: c.feed.hub.positionLocked(true)}
+	b := &batch{changes: changes, staff: c.feed.hub.positionLocked(true), device: c.feed.cfg.Device}
 	return b.whole(place, nil), true
 }
 

@@ -35,6 +35,7 @@ type Presence interface {
 	Changes(ctx context.Context, after presence.Cursor, limit int) ([]presence.Change, error)
 	Snapshot(ctx context.Context) (presence.Cursor, iter.Seq[presence.Presence], error)
 	Devices(ctx context.Context, users []presence.UserID) ([]int, error)
+	Inspect(ctx context.Context, user presence.UserID) (presence.State, time.Duration, error)
 }
 
 // Caller is somebody whose token was checked.
@@ -62,6 +63,8 @@ type Config struct {
 	// numbers would tell on them. The default: nobody.
 	Private func(func(presence.UserID, presence.Privacy) bool)
 
+	// Device returns what the client of a session calls itself, at once and from memory. The default knows none.
+	Device func(presence.UserID, presence.SessionID) string
 	// Accounts returns the present version of the accounts. Call Feed.AccountsChanged when it rises. The default:
 	// readers are told of none.
 	Accounts func() string
@@ -91,6 +94,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Private == nil {
 		c.Private = func(func(presence.UserID, presence.Privacy) bool) {}
+	}
+	if c.Device == nil {
+		c.Device = func(presence.UserID, presence.SessionID) string { return "" }
 	}
 	if c.Accounts == nil {
 		c.Accounts = func() string { return "" }

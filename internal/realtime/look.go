@@ -30,6 +30,7 @@ type looked struct {
 	user    presence.UserID
 	ls      int64
 	devices int
+	held    bool
 }
 
 func (n *notes) any() bool { return n.accounts != nil || n.seen != nil }
@@ -124,15 +125,20 @@ func (c *conn) tellSeen(ctx context.Context, first bool) {
 		c.feed.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "feed cannot read devices", slog.Any("err", err))
 		return
 	}
-	told := wire.FeedSeen{T: "seen", Now: c.feed.cfg.Now().UnixMilli(), IDs: []string{}, LS: []int64{}, Devices: []int{}}
+	told := wire.FeedSeen{T: "seen", Now: c.feed.cfg.Now().UnixMilli(), IDs: []string{}, LS: []int64{}, Devices: []int{}, Held: []int{}}
 	is := make([]looked, len(was))
 	for i := range was {
-		is[i] = looked{user: users[i], devices: devices[i]}
+		is[i] = looked{user: users[i], devices: devices[i], held: states[i].Held}
 		if !states[i].LastSeen.IsZero() {
 			is[i].ls = states[i].LastSeen.UnixMilli()
 		}
 		if is[i] != was[i] {
 			told.IDs, told.LS, told.Devices = append(told.IDs, idText(users[i])), append(told.LS, is[i].ls), append(told.Devices, devices[i])
+			held := 0
+			if is[i].held {
+				held = 1
+			}
+			told.Held = append(told.Held, held)
 		}
 	}
 	if len(told.IDs) == 0 && !first {

@@ -162,3 +162,33 @@ func TestACursorOfTheRosterIsGood(t *testing.T) {
 		}
 	})
 }
+
+// TestTransitionsSayEverything: what an events page shows is in the deltas of scope all.
+func TestTransitionsSayEverything(t *testing.T) {
+	in(t, func(t *testing.T) {
+		h := newHouse(t, func(c *Config, _ *times) {
+			c.Device = func(user presence.UserID, session presence.SessionID) string { return "Firefox/Linux" }
+		})
+		c := h.dial(`{"t":"auth","token":"s1","scope":"all","observe":true,"roster":true}`)
+		pause(time.Second)
+		c.take()
+		h.signal(7, presence.Login)
+		pause(time.Second)
+		u := c.want("delta")[0].Users[0]
+		if u.ID != "7" || u.From != "offline" || u.S != "online" || u.C != "login" || u.Node != "a" || u.Dev != "Firefox/Linux" ||
+			u.Sid != presence.SessionID(500_007).String() || u.Since != time.Now().Add(-time.Second).UnixMilli() || u.Held {
+			t.Errorf("login: %+v", u)
+		}
+		until := time.Now().Add(time.Hour)
+		if _, err := h.engine.Signal(t.Context(), presence.Signal{
+			User: 7, Kind: presence.SetHold, Status: presence.Away, Until: until, Note: `at "lunch"`, Actor: 99, At: time.Now(),
+		}); err != nil {
+			t.Fatal(err)
+		}
+		pause(time.Second)
+		u = c.want("delta")[0].Users[0]
+		if u.S != "away" || u.C != "admin" || u.By != "99" || !u.Held || u.Until != until.UnixMilli() || u.Note != `at "lunch"` || u.Sid != "" {
+			t.Errorf("hold: %+v", u)
+		}
+	})
+}

@@ -93,6 +93,10 @@ export interface FeedUser {
   from?: Status
   by?: string
   node?: string
+  sid?: string
+  dev?: string
+  until?: number
+  note?: string
 }
 
 /** FeedCounts are how many users have each status. Their sum is the number of known users. */
@@ -201,13 +205,14 @@ export interface FeedAccounts {
   version: string
 }
 
-/** FeedSeen tells of the users that a reader of scope all looks at (FeedLook) when they were seen last and how many devices they have: all of them at once, later those who moved. The columns go by IDs; an LS of 0 is never. */
+/** FeedSeen tells of the users that a reader of scope all looks at (FeedLook) when they were seen last and how many devices they have and whether an admin's hold decides (1): all of them at once, later those who moved. The columns go by IDs; an LS of 0 is never. */
 export interface FeedSeen {
   t: 'seen'
   now: number
   ids: string[]
   ls: number[]
   devices: number[]
+  held: number[]
 }
 
 /** What a client says over the feed. */

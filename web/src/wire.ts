@@ -108,6 +108,8 @@ export interface Session {
   expires_at: string | null
   ip: string
   user_agent: string
+  /** What the user_agent says, in two words; empty when it says nothing. */
+  device: string
   /** It was heard within its lease, so its person is present. */
   live: boolean
   /** Its client says that the person left. */
@@ -200,6 +202,24 @@ export interface Transition {
   /** The id of the admin behind it. */
   actor?: string
   node?: string
+}
+
+/** Event is one change of somebody's status among those of everybody. */
+export interface Event extends Transition {
+  id: string
+  user: string
+  /** Empty when the account is gone. */
+  username: string
+  /** What the client of the session calls itself. */
+  device?: string
+  actor_name?: string
+}
+
+/** EventPage is a page of events, newest first. */
+export interface EventPage {
+  items: Event[]
+  /** Hand it in as cursor for the next page. Null: there is none. */
+  next_cursor: string | null
 }
 
 /** UserDetail is everything about one person. */
@@ -383,6 +403,10 @@ export interface FeedUser {
   from?: Status
   by?: string
   node?: string
+  sid?: string
+  dev?: string
+  until?: number
+  note?: string
 }
 
 /** FeedCounts are how many users have each status. Their sum is the number of known users. */
@@ -491,13 +515,14 @@ export interface FeedAccounts {
   version: string
 }
 
-/** FeedSeen tells of the users that a reader of scope all looks at (FeedLook) when they were seen last and how many devices they have: all of them at once, later those who moved. The columns go by IDs; an LS of 0 is never. */
+/** FeedSeen tells of the users that a reader of scope all looks at (FeedLook) when they were seen last and how many devices they have and whether an admin's hold decides (1): all of them at once, later those who moved. The columns go by IDs; an LS of 0 is never. */
 export interface FeedSeen {
   t: 'seen'
   now: number
   ids: string[]
   ls: number[]
   devices: number[]
+  held: number[]
 }
 
 /** Roster is everybody at once, by columns, for a table that is filtered and sorted where it is shown and kept true by the feed. Every column of a part has one value for each row. Rows are by id, and columns say little twice: IDs and Joined are differences to the row before, within the part; an e-mail that begins with @ is the username with that behind it; LastSeen is from Now, Since from LastSeen. Words in Statuses, Causes, Roles and AccountStatuses are places in Words. */
