@@ -5,7 +5,7 @@ TOOL    = $(GO) tool -modfile=tools/go.mod
 FUZZ   ?= 10000x
 COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null)
 
-.PHONY: help run build assets test deps check lint sdk web browser fmt fuzz bench trials clean
+.PHONY: help run build assets test deps check lint sdk web browser fmt fuzz bench trials release clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -53,6 +53,9 @@ bench: ## the benchmarks behind the figures in bench/README.md
 trials: ## kill -9 and SIGSTOP under load, against a model of what was acknowledged
 	$(GO) run ./bench/crash -cycles 20
 	$(GO) run ./bench/stall
+
+release: ## binaries, packages, SBOM and checksums in dist/, the same for the same commit
+	@scripts/release.sh
 
 clean: ## remove what was built
 	rm -rf bin dist
