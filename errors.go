@@ -29,6 +29,10 @@ const (
 	Unavailable
 )
 
+// CodeDiskFull is the Code of an Unavailable of a store that has no room: nothing was saved, and it passes by
+// itself once there is room again.
+const CodeDiskFull = "disk_full"
+
 var errorKindNames = [...]string{
 	Internal: "internal", Invalid: "invalid", Unauthenticated: "unauthenticated", Forbidden: "forbidden",
 	NotFound: "not found", Conflict: "conflict", Throttled: "throttled", Unavailable: "unavailable",

@@ -94,6 +94,7 @@ func openApp(ctx context.Context, cfg *config.Config, log *slog.Logger, patience
 		return nil, err
 	}
 	a.watch()
+	a.watchDisk()
 	return a, nil
 }
 
@@ -155,7 +156,7 @@ func (a *app) run(ctx context.Context, opened func(context.Context) error, doors
 			return err
 		}
 		a.startParts(parts, partsCtx)
-		a.ready.Start(httpd.Check{Name: "store", Run: a.store.Ping})
+		a.ready.Start(httpd.Check{Name: "store", Run: a.store.Ping}, diskCheck(a.store))
 		front.Go(func() error { return a.serveControl(frontCtx) })
 		return opened(frontCtx)
 	})
@@ -193,6 +194,7 @@ func (a *app) startParts(parts *errgroup.Group, ctx context.Context) {
 	parts.Go(func() error { return a.tracker.Run(ctx) })
 	parts.Go(func() error { return a.auth.Run(ctx) })
 	parts.Go(func() error { return a.purge(ctx) })
+	parts.Go(func() error { return probeDisk(ctx, a.store) })
 	parts.Go(func() error {
 		select {
 		case <-a.store.Failed():

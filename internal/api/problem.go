@@ -59,6 +59,7 @@ var kinds = []struct {
 	{codeValidation, "Input not valid", 422, "errors names every field that is wrong, and its bound."},
 	{codeThrottled, "Too many requests", 429, "Come back after retry_after seconds."},
 	{codeInternal, "Our fault", 500, "Something went wrong on our side."},
+	{presence.CodeDiskFull, "Disk full", 507, "The server's disk is full: nothing was saved. Presence goes on; the rest does once there is room."},
 	{codeUnavailable, "Not available", 503, "The server is busy or restarting. Come back after retry_after seconds."},
 }
 
@@ -243,6 +244,11 @@ func kindProblem(e *presence.Error) *problem {
 		p.RetryAfter = seconds(e.RetryAfter)
 		return p
 	case presence.Unavailable:
+		if e.Code == presence.CodeDiskFull {
+			p := newProblem(http.StatusInsufficientStorage, e.Code, e.Tell)
+			p.RetryAfter = seconds(e.RetryAfter)
+			return p
+		}
 		p := newProblem(http.StatusServiceUnavailable, codeUnavailable, "The server is busy. Please try again in a moment.")
 		p.RetryAfter = seconds(e.RetryAfter)
 		return p
@@ -260,7 +266,7 @@ func seconds(d time.Duration) int { return max(1, int((d+time.Second-1)/time.Sec
 func (h *Handler) tell(ctx context.Context, op *huma.Operation, user presence.UserID, err error) error {
 	p := problemOf(err)
 	level := slog.LevelError
-	if p.Status == http.StatusServiceUnavailable {
+	if p.Status == http.StatusServiceUnavailable || p.Status == http.StatusInsufficientStorage {
 		level = slog.LevelWarn
 	}
 	if p.Status >= 500 && ctx.Err() == nil { // nobody reads what a caller who hung up is told

@@ -73,7 +73,11 @@ func (c *call) fail(err error) {
 	case presence.Unavailable:
 		c.retryAfter(e)
 		c.log(slog.LevelWarn, err)
-		c.say(http.StatusServiceUnavailable, c.style(), e.Tell, busy)
+		status := http.StatusServiceUnavailable
+		if e.Code == presence.CodeDiskFull {
+			status = http.StatusInsufficientStorage
+		}
+		c.say(status, c.style(), e.Tell, busy)
 	default:
 		c.broken(err)
 	}

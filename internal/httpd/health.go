@@ -3,6 +3,7 @@ package httpd
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -61,11 +62,30 @@ func (r *Readiness) Drain() {
 	r.phase = phaseDraining
 }
 
+// Degraded makes an error of a check one that does not make the server not ready: it is worse off, and still
+// better than none. It is told, and everything goes on.
+func Degraded(err error) error {
+	if err == nil {
+		return nil
+	}
+	return degraded{err}
+}
+
+type degraded struct{ error }
+
+func (d degraded) Unwrap() error { return d.error }
+
 // report is the answer of /readyz; strangers get only the status.
 type report struct {
-	Status string    `json:"status"` // "ready" or "not ready"
+	Status string    `json:"status"` // statusReady, statusDegraded or statusNotReady
 	Checks []outcome `json:"checks,omitempty"`
 }
+
+const (
+	statusReady    = "ready"
+	statusDegraded = "degraded"
+	statusNotReady = "not ready"
+)
 
 type outcome struct {
 	Name   string `json:"name"`
@@ -82,18 +102,23 @@ func (r *Readiness) state(ctx context.Context) report {
 		if reason == "" {
 			reason = "starting"
 		}
-		return report{"not ready", []outcome{{Name: "server", Reason: reason}}}
+		return report{statusNotReady, []outcome{{Name: "server", Reason: reason}}}
 	}
 	if !r.asked.IsZero() && time.Since(r.asked) < checkEvery {
 		return r.last
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
 	defer cancel()
-	now := report{"ready", []outcome{{Name: "server", OK: true}}}
+	now := report{statusReady, []outcome{{Name: "server", OK: true}}}
 	for _, check := range r.checks {
 		result := outcome{Name: check.Name, OK: true}
 		if err := check.Run(ctx); err != nil {
-			result.OK, result.Reason, now.Status = false, err.Error(), "not ready"
+			result.OK, result.Reason = false, err.Error()
+			if !errors.As(err, new(degraded)) {
+				now.Status = statusNotReady
+			} else if now.Status == statusReady {
+				now.Status = statusDegraded
+			}
 		}
 		now.Checks = append(now.Checks, result)
 	}
@@ -130,7 +155,7 @@ func (r *Readiness) answer(w http.ResponseWriter, req *http.Request, details boo
 	}
 	now := r.state(req.Context())
 	status := http.StatusOK
-	if now.Status != "ready" {
+	if now.Status == statusNotReady {
 		status = http.StatusServiceUnavailable
 		w.Header()["Retry-After"] = []string{"5"}
 	}

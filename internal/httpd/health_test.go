@@ -43,6 +43,20 @@ func TestReadinessAndItsReasons(t *testing.T) {
 			"the store is away", func(r *Readiness) { r.Start(away) }, 503,
 			`{"status":"not ready","checks":[{"name":"server","ok":true},{"name":"store","ok":false,"reason":"database is locked"}]}`, `{"status":"not ready"}`,
 		},
+		{
+			"the disk is full", func(r *Readiness) {
+				r.Start(fine, Check{"disk", func(context.Context) error { return Degraded(errors.New("no room")) }})
+			}, 200,
+			`{"status":"degraded","checks":[{"name":"server","ok":true},{"name":"store","ok":true},{"name":"disk","ok":false,"reason":"no room"}]}`,
+			`{"status":"degraded"}`,
+		},
+		{
+			"the disk is full and the store is away", func(r *Readiness) {
+				r.Start(away, Check{"disk", func(context.Context) error { return Degraded(errors.New("no room")) }})
+			}, 503,
+			`{"status":"not ready","checks":[{"name":"server","ok":true},{"name":"store","ok":false,"reason":"database is locked"},{"name":"disk","ok":false,"reason":"no room"}]}`,
+			`{"status":"not ready"}`,
+		},
 		{"draining", func(r *Readiness) { r.Start(fine); r.Drain() }, 503, `{"status":"not ready","checks":[{"name":"server","ok":false,"reason":"draining"}]}`, `{"status":"not ready"}`},
 	}
 	for _, tt := range tests {

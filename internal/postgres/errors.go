@@ -15,7 +15,7 @@ import (
 const (
 	CodeAway     = "store_away"   // the database does not answer, or lets nobody in
 	CodeBusy     = "store_busy"   // it takes too long, or acts keep colliding
-	CodeDiskFull = "disk_full"    // passes by itself once there is room again
+	CodeDiskFull = presence.CodeDiskFull
 	CodeReadOnly = "store_frozen" // it takes no writes: a standby, or a primary that became one
 	CodeClosed   = "store_closed"
 	// CodeUnknown: the connection broke while the act was being made safe, and the database could not be asked

@@ -13,7 +13,7 @@ import (
 
 // Codes that tell the Unavailable errors of this store apart.
 const (
-	CodeDiskFull    = "disk_full"    // passes by itself once there is room again
+	CodeDiskFull    = presence.CodeDiskFull
 	CodeBusy        = "store_busy"   // the queue of writes is too long, or another program holds the file
 	CodeWriteFailed = "write_failed" // a flush failed: no more writes until a restart (see Store.Failed)
 	CodeClosed      = "store_closed"

@@ -131,15 +131,34 @@ func (s *Store) Check(ctx context.Context) error {
 // returns.
 func (s *Store) Failed() <-chan struct{} { return s.write.failed }
 
+// Full reports since when there is no room on the disk, and whether that is so.
+func (s *Store) Full() (since time.Time, full bool) {
+	if at := s.write.full.Load(); at != nil {
+		return *at, true
+	}
+	return time.Time{}, false
+}
+
+// Probe writes one page that says what it said before, and returns once it is safe on disk: so that the end of
+// a full disk is noticed when nobody else writes.
+func (s *Store) Probe(ctx context.Context) error {
+	return s.write.durable(ctx, func(t *tx) error {
+		_, err := t.exec("probe", "PRAGMA user_version = 0")
+		return err
+	})
+}
+
 // Stats are counters since Open.
 type Stats struct {
 	// Acts counts writes that got an answer from the disk, Commits how many transactions they needed.
 	Acts, Commits uint64
+	// Refused counts writes that found no room on the disk.
+	Refused uint64
 }
 
 // Stats returns the counters.
 func (s *Store) Stats() Stats {
-	return Stats{Acts: s.write.acts.Load(), Commits: s.write.commits.Load()}
+	return Stats{Acts: s.write.acts.Load(), Commits: s.write.commits.Load(), Refused: s.write.refused.Load()}
 }
 
 // Close implements presence.Store: waiting writes finish, the log is folded into the file. Closing twice is

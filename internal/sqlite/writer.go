@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -54,6 +55,8 @@ type writer struct {
 	commit     func() error // tests put a failing disk here
 
 	failure atomic.Pointer[presence.Error]
+	full    atomic.Pointer[time.Time] // since when there is no room; nil while there is
+	refused atomic.Uint64             // writes that found no room
 	acts    atomic.Uint64
 	commits atomic.Uint64
 }
@@ -180,6 +183,8 @@ func (w *writer) group(how flushing, first *turn, queue <-chan *turn) {
 	members, results := make([]*turn, 0, 8), make([]error, 0, 8)
 	for t := first; t != nil; t = w.next(queue, len(members)) {
 		began, result, broken := w.serve(t)
+		w.saw(result)
+		w.saw(broken)
 		if began {
 			members, results = append(members, t), append(results, result)
 		}
@@ -195,6 +200,9 @@ func (w *writer) group(how flushing, first *turn, queue <-chan *turn) {
 	}
 	w.commits.Add(1)
 	w.acts.Add(uint64(len(members)))
+	if slices.Contains(results, nil) {
+		w.hasRoom()
+	}
 	answer(members, func(i int) error { return results[i] })
 }
 
@@ -272,11 +280,32 @@ func (w *writer) finish() error {
 	}
 	_ = w.exec("ROLLBACK") // where the commit has not ended the transaction by itself
 	failed := fault("write", err)
+	w.saw(failed)
 	if isFlushFailure(err) {
 		w.fail(err)
 	}
 	w.log.Error("commit failed", slog.Any("err", err))
 	return failed
+}
+
+// saw looks whether a write found no room. Nothing is given up for that: SQLite undoes what it could not write,
+// and the next write tries again.
+func (w *writer) saw(err error) {
+	known := (*presence.Error)(nil)
+	if !errors.As(err, &known) || known.Code != CodeDiskFull {
+		return
+	}
+	w.refused.Add(1)
+	if now := time.Now(); w.full.CompareAndSwap(nil, &now) {
+		w.log.Error("the disk is full: presence goes on in memory, everything that has to be saved is refused", slog.Any("err", err))
+	}
+}
+
+// hasRoom is called when something was written.
+func (w *writer) hasRoom() {
+	if since := w.full.Swap(nil); since != nil {
+		w.log.Info("the disk has room again: what has to be saved is saved", slog.Duration("after", time.Since(*since)))
+	}
 }
 
 // fail ends all writing: what the disk was given before may be lost, so no later flush proves anything.
