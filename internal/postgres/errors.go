@@ -13,8 +13,8 @@ import (
 
 // Codes that tell the Unavailable errors of this store apart.
 const (
-	CodeAway     = "store_away"   // the database does not answer, or lets nobody in
-	CodeBusy     = "store_busy"   // it takes too long, or acts keep colliding
+	CodeAway     = "store_away" // the database does not answer, or lets nobody in
+	CodeBusy     = "store_busy" // it takes too long, or acts keep colliding
 	CodeDiskFull = presence.CodeDiskFull
 	CodeReadOnly = "store_frozen" // it takes no writes: a standby, or a primary that became one
 	CodeClosed   = "store_closed"
