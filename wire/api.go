@@ -21,6 +21,8 @@ type Presence struct {
 // PresenceQuery asks for many people at once.
 type PresenceQuery struct {
 	IDs []string `json:"ids" minItems:"1" maxItems:"1000" nullable:"false" doc:"Ids of users, answered in this order." example:"[\"7\",\"8\"]"`
+	// Viewer is for backends alone.
+	Viewer string `json:"viewer,omitempty" maxLength:"19" doc:"With an API token: the user whom the answer is shown to. It then has what this user may see: who hides does not see, and sees themselves." example:"9"`
 }
 
 // PresenceList answers a PresenceQuery.
@@ -69,7 +71,7 @@ type Account struct {
 // Session is one login, device or foreign token of somebody.
 type Session struct {
 	ID        string     `json:"id" doc:"16 hexadecimal digits."`
-	Kind      string     `json:"kind" enum:"login,foreign,stand_in" doc:"login: signed in here; foreign: a token that was issued elsewhere; stand_in: somebody an admin set present, or a restart kept so, without a session."`
+	Kind      string     `json:"kind" enum:"login,foreign,touch,stand_in" doc:"login: signed in here; foreign: a token that was issued elsewhere; touch: a backend or proxy speaks for the person, user_agent names it; stand_in: somebody an admin set present, or a restart kept so, without a session."`
 	Current   bool       `json:"current" doc:"The session of this very request."`
 	CreatedAt *time.Time `json:"created_at"`
 	ExpiresAt *time.Time `json:"expires_at"`
@@ -256,7 +258,7 @@ type WeekDay struct {
 type AuditEntry struct {
 	ID         string    `json:"id"`
 	At         time.Time `json:"at"`
-	Actor      string    `json:"actor" doc:"The id of the admin; empty: the command line on the server's machine."`
+	Actor      string    `json:"actor" doc:"The id of the admin; negative: an API token, by its id; empty: the command line on the server's machine."`
 	Action     string    `json:"action"`
 	Target     string    `json:"target"`
 	TargetName string    `json:"target_name"`

@@ -47,6 +47,7 @@ type app struct {
 	engine  *memory.Engine
 	tracker *tracker.Tracker
 	auth    *auth.Service
+	toucher *tracker.Toucher
 	control net.Listener
 }
 
@@ -90,6 +91,11 @@ func openApp(ctx context.Context, cfg *config.Config, log *slog.Logger, patience
 	if err := a.auth.LoadPrivacy(ctx); err != nil {
 		return nil, err
 	}
+	if err := a.auth.LoadAPITokens(ctx); err != nil {
+		return nil, err
+	}
+	a.toucher = tracker.NewToucher(a.tracker, a.store)
+	a.auth.OnSessionEnd(a.toucher.AccountChanged)
 	if a.control, err = dir.listenControl(); err != nil {
 		return nil, err
 	}
@@ -229,8 +235,10 @@ func (a *app) purge(ctx context.Context) error {
 
 // serveControl answers the command line until ctx ends.
 func (a *app) serveControl(ctx context.Context) error {
+	handler := control.New(a.auth, a.store, a.tracker)
+	handler.ServeTokens(a.auth)
 	srv := &http.Server{
-		Handler:           control.New(a.auth, a.store, a.tracker),
+		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}

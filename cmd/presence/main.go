@@ -34,6 +34,7 @@ const (
 type commands struct {
 	Serve       serveCmd       `cmd:"" help:"Run the server."`
 	User        userCmd        `cmd:"" help:"Make, list and administer accounts."`
+	Token       tokenCmd       `cmd:"" help:"Make, list and revoke the API tokens of backends."`
 	Config      configCmd      `cmd:"" help:"Show and check the configuration."`
 	Import      importCmd      `cmd:"" help:"Carry over the data of another system."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server whether it is well."`

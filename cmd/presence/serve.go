@@ -90,7 +90,7 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 		Metrics: a.metrics, Log: log,
 	})
 	v1 := api.New(api.Config{
-		Auth: a.auth, Presence: a.tracker, Store: a.store, Settings: told(cfg), Version: build().Version, Origin: origin, Log: log,
+		Auth: a.auth, Presence: a.tracker, Store: a.store, Touch: a.toucher, Settings: told(cfg), Version: build().Version, Origin: origin, Log: log,
 	})
 	feed := newFeed(a, cfg, v1, socketOrigins(a, public.Addr()))
 	live, ownsLive := feedRoutes(feed)

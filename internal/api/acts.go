@@ -56,6 +56,19 @@ func (h *Handler) endUserSessions(ctx context.Context, c *call, in *UserPath) (*
 	return nil, err
 }
 
+func (h *Handler) forceLogout(ctx context.Context, c *call, in *struct {
+	UserPath
+	Body wire.Reason
+},
+) (*nothing, error) {
+	user, err := in.user()
+	if err != nil {
+		return nil, err
+	}
+	_, err = h.Auth.ForceLogoutBecause(ctx, c.id, user, in.Body.Reason, c.from)
+	return nil, err
+}
+
 func (h *Handler) endUserSession(ctx context.Context, c *call, in *struct {
 	UserPath
 	SessionPath

@@ -23,6 +23,7 @@ import (
 
 	"github.com/offchat/presence"
 	"github.com/offchat/presence/internal/auth"
+	"github.com/offchat/presence/internal/tracker"
 	"github.com/offchat/presence/wire"
 )
 
@@ -45,11 +46,19 @@ type Store interface {
 	Session(ctx context.Context, id presence.SessionID) (presence.LoginSession, error)
 }
 
+// Toucher takes the word of backends that people are active. tracker.Toucher is one.
+type Toucher interface {
+	Touch(ctx context.Context, users []presence.UserID, source string, at time.Time) ([]tracker.Standing, error)
+	SourceOf(user presence.UserID, session presence.SessionID) (source string, ok bool)
+}
+
 // Config is what a Handler is built from. Auth, Presence and Store are needed; the rest has defaults.
 type Config struct {
 	Auth     *auth.Service
 	Presence Presence
 	Store    Store
+	// Touch is what POST /touch does. Without it the operation is unavailable.
+	Touch Toucher
 	// Settings are what GET /settings tells; its Server part goes to admins alone.
 	Settings wire.Settings
 	// Version is the version of the program, for the document.
@@ -70,7 +79,9 @@ type Handler struct {
 	api  huma.API
 	mux  *http.ServeMux
 	need map[string]Access // by operation id
-	spec []byte            // the document
+	// scopes are those of which the token of a backend needs one, by operation id
+	scopes map[string]presence.Scope
+	spec   []byte // the document
 
 	accounts *accountPages // of the roster
 	live     deviceTotal
@@ -93,7 +104,7 @@ func New(cfg Config) *Handler {
 			return presence.Origin{IP: r.RemoteAddr, UserAgent: r.UserAgent()}
 		}
 	}
-	h := &Handler{Config: cfg, mux: http.NewServeMux(), need: map[string]Access{}, accounts: newAccountPages(cfg.Store)}
+	h := &Handler{Config: cfg, mux: http.NewServeMux(), need: map[string]Access{}, scopes: map[string]presence.Scope{}, accounts: newAccountPages(cfg.Store)}
 	h.api = humago.New(h.mux, document(cfg.Version))
 	h.api.UseMiddleware(h.door)
 	h.register()
@@ -118,7 +129,8 @@ func document(version string) huma.Config {
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
-					"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An access token from POST /api/auth/login/."},
+					"bearer":    {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An access token from POST /api/auth/login/."},
+					"api_token": {Type: "http", Scheme: "bearer", Description: "An API token of a backend, from POST /api/v1/tokens or `presence token create`; it begins with opt_."},
 				},
 			},
 		},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	"github.com/offchat/presence"
 	"github.com/offchat/presence/wire"
@@ -15,8 +16,8 @@ const optionalUserBound = "the id of a user: 1 to 19 digits"
 type auditInput struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many to a page."`
 	Cursor string `query:"cursor" maxLength:"19" doc:"next_cursor of the page before."`
-	Actor  string `query:"actor" maxLength:"19" doc:"Only acts of this admin."`
-	Target string `query:"target" maxLength:"19" doc:"Only acts on this user."`
+	Actor  string `query:"actor" maxLength:"20" doc:"Only acts of this admin; of an API token with a minus before its id."`
+	Target string `query:"target" maxLength:"20" doc:"Only acts on this user; on an API token with a minus before its id."`
 	Action string `query:"action" maxLength:"64" doc:"Only this act." example:"ban"`
 }
 
@@ -50,7 +51,7 @@ func (in *auditInput) read() (f presence.AuditFilter, before int64, err error) {
 		if one.text == "" {
 			continue
 		}
-		id, ok := parseUser(one.text)
+		id, ok := parseActor(one.text)
 		if !ok {
 			return f, 0, invalid("query", one.name, "this is no id of a user", optionalUserBound)
 		}
@@ -64,6 +65,16 @@ func (in *auditInput) read() (f presence.AuditFilter, before int64, err error) {
 		before = int64(id)
 	}
 	return f, before, nil
+}
+
+// parseActor reads the id of a person, or that of an API token with a minus before it.
+func parseActor(text string) (presence.UserID, bool) {
+	digits, token := strings.CutPrefix(text, "-")
+	id, ok := parseUser(digits)
+	if token {
+		id = presence.APITokenID(id).Actor()
+	}
+	return id, ok
 }
 
 func badCursor() error {

@@ -24,10 +24,12 @@ const (
 	SignedIn                   // any good access token
 	Staff                      // moderators and admins
 	Admins                     // admins
+	Nobody                     // no person: API tokens alone
 )
 
 var accessNames = map[Access]string{
 	Anybody: "pages of this server", SignedIn: "anybody who is signed in", Staff: "moderators and admins", Admins: "admins",
+	Nobody: "API tokens alone",
 }
 
 // String is how the page says it.
@@ -67,6 +69,9 @@ func (h *Handler) enter(r *http.Request, op *huma.Operation) (*call, error) {
 	if err != nil {
 		return c, err
 	}
+	if auth.IsAPIToken(token) {
+		return c, h.enterBackend(r, c, token)
+	}
 	if c.id, err = h.Auth.Authenticate(r.Context(), token, c.now); err != nil {
 		return c, err
 	}
@@ -76,11 +81,28 @@ func (h *Handler) enter(r *http.Request, op *huma.Operation) (*call, error) {
 		return c, err
 	}
 	need := h.need[op.OperationID]
-	if need == 0 || need == Staff && !c.id.MayRead() || need == Admins && !c.id.IsAdmin() {
+	if need == 0 || need == Nobody || need == Staff && !c.id.MayRead() || need == Admins && !c.id.IsAdmin() {
 		return c, &presence.Error{Kind: presence.Forbidden, Op: "check permission"}
 	}
 	c.viewer = h.Auth.Viewer(c.id)
 	return c, once(r.URL.Query())
+}
+
+// enterBackend lets the token of a backend in where the operation names one of its scopes. It makes nobody present.
+func (h *Handler) enterBackend(r *http.Request, c *call, token string) (err error) {
+	if c.id, err = h.Auth.AuthenticateAPI(r.Context(), token, c.now); err != nil {
+		return err
+	}
+	scopes := h.scopes[c.op.OperationID]
+	if !c.id.Has(scopes) {
+		tell := "An API token cannot do this; it needs somebody who is signed in."
+		if scopes != 0 {
+			tell = "This API token lacks the scope for it: " + strings.Join(scopes.Words(), " or ") + "."
+		}
+		return &presence.Error{Kind: presence.Forbidden, Op: "check scope", Code: auth.CodeScope, Tell: tell}
+	}
+	c.viewer = h.Auth.Viewer(c.id)
+	return once(r.URL.Query())
 }
 
 // once refuses a parameter that is given twice: one of the two would not be looked at.
@@ -112,6 +134,8 @@ func bearer(h http.Header) (string, error) {
 type operation struct {
 	id, method, path, tag, summary, text string
 	need                                 Access
+	// scopes are those of which the token of a backend needs one; none: it needs a person.
+	scopes presence.Scope
 	// errors are the statuses it may answer besides those of every operation.
 	errors []int
 	// body and media describe an answer that is streamed: the library cannot see what it is.
@@ -129,11 +153,19 @@ func answer[T any](body T) *reply[T] { return &reply[T]{body} }
 
 // add registers an operation: its path, its place in the document, and what does it.
 func add[I, O any](h *Handler, op operation, do func(ctx context.Context, c *call, in *I) (*O, error)) {
-	h.need[op.id] = op.need
+	h.need[op.id], h.scopes[op.id] = op.need, op.scopes
+	who, security := "For "+op.need.String(), []map[string][]string{{"bearer": {}}}
+	if op.scopes != 0 {
+		who += "; with an API token: scope " + strings.Join(op.scopes.Words(), " or ")
+		security = append(security, map[string][]string{"api_token": {}})
+	}
+	if op.need == Nobody {
+		security = security[1:]
+	}
 	described := huma.Operation{
 		OperationID: op.id, Method: op.method, Path: "/api/v1" + op.path, Summary: op.summary, Tags: []string{op.tag},
-		Description: strings.TrimSpace(op.text + " For " + op.need.String() + "."), MaxBodyBytes: maxBody,
-		Security: []map[string][]string{{"bearer": {}}},
+		Description: strings.TrimSpace(op.text + " " + who + "."), MaxBodyBytes: maxBody,
+		Security: security,
 		Errors:   append([]int{401, 403, 422, 500, 503}, op.errors...),
 	}
 	if op.need == Anybody {

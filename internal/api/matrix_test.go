@@ -14,39 +14,45 @@ import (
 
 // matrix says who may do what. The columns: A nobody signed in, U a user on themselves, O a user on another, M a
 // moderator, D an admin, B somebody suspended with a token that was good, R a refresh token used as an access
-// token. The cells: 2 done, 1 unauthenticated, 3 forbidden, 9 conflict, - does not apply.
+// token, T an API token with every scope, N one with every scope but those that the operation takes, V an API token that
+// was revoked. The cells: 2 done, 1 unauthenticated, 3 forbidden, 9 conflict, - does not apply.
 // What is below /session is done with the cookie of the actor instead of the token.
 const matrix = `
-POST   /session                        1 2 - 2 2 1 2
-POST   /session/refresh                1 2 - 2 2 1 2
-DELETE /session                        2 2 - 2 2 2 2
-GET    /session/setup                  2 2 - 2 2 2 2
-POST   /session/setup                  3 3 - 3 3 3 3
-GET    /me                             1 2 - 2 2 1 1
-GET    /me/history                     1 2 - 2 2 1 1
-GET    /me/privacy                     1 2 - 2 2 1 1
-PUT    /me/privacy                     1 2 - 2 2 1 1
-DELETE /me/sessions                    1 2 - 2 2 1 1
-DELETE /me/sessions/{session}          1 2 - 2 2 1 1
-POST   /presence/query                 1 2 2 2 2 1 1
-GET    /presence/{id}                  1 2 2 2 2 1 1
-GET    /counts                         1 2 - 2 2 1 1
-GET    /settings                       1 2 - 2 2 1 1
-GET    /roster                         1 3 - 2 2 1 1
-GET    /users                          1 3 - 2 2 1 1
-GET    /users/{id}                     1 3 3 2 2 1 1
-GET    /users/{id}/history             1 3 3 2 2 1 1
-POST   /users/{id}/hold                1 3 3 3 2 1 1
-DELETE /users/{id}/hold                1 3 3 3 2 1 1
-DELETE /users/{id}/sessions            1 3 3 3 2 1 1
-DELETE /users/{id}/sessions/{session}  1 3 3 3 2 1 1
-GET    /history/concurrency            1 3 - 2 2 1 1
-GET    /history/week                   1 3 - 2 2 1 1
-GET    /transitions                    1 3 - 2 2 1 1
-GET    /audit                          1 3 - 3 2 1 1
+POST   /session                        1 2 - 2 2 1 2 - - -
+POST   /session/refresh                1 2 - 2 2 1 2 - - -
+DELETE /session                        2 2 - 2 2 2 2 - - -
+GET    /session/setup                  2 2 - 2 2 2 2 - - -
+POST   /session/setup                  3 3 - 3 3 3 3 - - -
+GET    /me                             1 2 - 2 2 1 1 3 3 1
+GET    /me/history                     1 2 - 2 2 1 1 3 3 1
+GET    /me/privacy                     1 2 - 2 2 1 1 3 3 1
+PUT    /me/privacy                     1 2 - 2 2 1 1 3 3 1
+DELETE /me/sessions                    1 2 - 2 2 1 1 3 3 1
+DELETE /me/sessions/{session}          1 2 - 2 2 1 1 3 3 1
+POST   /presence/query                 1 2 2 2 2 1 1 2 3 1
+GET    /presence/{id}                  1 2 2 2 2 1 1 2 3 1
+GET    /counts                         1 2 - 2 2 1 1 2 3 1
+GET    /settings                       1 2 - 2 2 1 1 2 3 1
+GET    /roster                         1 3 - 2 2 1 1 2 3 1
+GET    /users                          1 3 - 2 2 1 1 2 3 1
+GET    /users/{id}                     1 3 3 2 2 1 1 2 3 1
+GET    /users/{id}/history             1 3 3 2 2 1 1 2 3 1
+POST   /users/{id}/hold                1 3 3 3 2 1 1 3 3 1
+DELETE /users/{id}/hold                1 3 3 3 2 1 1 3 3 1
+DELETE /users/{id}/sessions            1 3 3 3 2 1 1 2 3 1
+DELETE /users/{id}/sessions/{session}  1 3 3 3 2 1 1 2 3 1
+GET    /history/concurrency            1 3 - 2 2 1 1 2 3 1
+GET    /history/week                   1 3 - 2 2 1 1 2 3 1
+GET    /transitions                    1 3 - 2 2 1 1 2 3 1
+GET    /audit                          1 3 - 3 2 1 1 2 3 1
+POST   /users/{id}/force-logout        1 3 3 3 2 1 1 2 3 1
+POST   /touch                          1 3 3 3 3 1 1 2 3 1
+POST   /tokens                         1 3 - 3 2 1 1 3 3 1
+GET    /tokens                         1 3 - 3 2 1 1 3 3 1
+DELETE /tokens/{token}                 1 3 - 3 2 1 1 3 3 1
 `
 
-const actors = "AUOMDBR"
+const actors = "AUOMDBRTNV"
 
 // readMatrix returns the cells by method and path.
 func readMatrix(t *testing.T) map[string]string {
@@ -87,7 +93,7 @@ func TestMatrix(t *testing.T) {
 					continue
 				}
 				cells++
-				if code := w.ask(method, path, actor); code != cellStatus[row[i]] && !(row[i] == '2' && code == 204) {
+				if code := w.ask(method, path, op.OperationID, actor); code != cellStatus[row[i]] && !(row[i] == '2' && code == 204) {
 					t.Errorf("%s %s as %c: %d, want %d", method, path, actor, code, cellStatus[row[i]])
 				}
 			}
@@ -117,6 +123,7 @@ type matrixActor struct {
 func newMatrixWorld(t *testing.T) *matrixWorld {
 	w := &matrixWorld{stack: newStack(t), lastID: 100}
 	w.seed(admin(1, "boss")) // so that no other admin is the last one
+	w.apiToken('T', 0)       // number 1
 	return w
 }
 
@@ -134,7 +141,7 @@ func (w *matrixWorld) person(role presence.Role) matrixActor {
 }
 
 // ask returns the status of one cell. Every cell gets people of its own.
-func (w *matrixWorld) ask(method, path string, actor rune) int {
+func (w *matrixWorld) ask(method, path, op string, actor rune) int {
 	w.t.Helper()
 	roles := map[rune]presence.Role{'M': presence.RoleModerator, 'D': presence.RoleAdmin}
 	who := w.person(roles[actor])
@@ -165,13 +172,42 @@ func (w *matrixWorld) ask(method, path string, actor rune) int {
 		"PUT /api/v1/me/privacy":       hideNothing,
 		"POST /api/v1/presence/query":  fmt.Sprintf(`{"ids":["%d"]}`, target.id),
 		"POST /api/v1/users/{id}/hold": `{"status":"away"}`,
+
+		"POST /api/v1/users/{id}/force-logout": `{"reason":"lost phone"}`,
+		"POST /api/v1/touch":                   fmt.Sprintf(`{"ids":["%d"]}`, target.id),
+		"POST /api/v1/tokens":                  `{"name":"made","scopes":["read"]}`,
 	}[method+" "+path]
-	path = strings.NewReplacer("{id}", fmt.Sprint(target.id), "{session}", target.session.String()).Replace(path)
+	path = strings.NewReplacer("{id}", fmt.Sprint(target.id), "{session}", target.session.String(), "{token}", "1").Replace(path)
 	if strings.HasSuffix(path, "/history") {
 		path += "?from=2026-01-02T03:04:05Z&to=2026-01-03T00:00:00Z"
 	}
+	if strings.ContainsRune("TNV", actor) {
+		access = w.apiToken(actor, w.h.scopes[op])
+	}
 	return w.stack.ask(method, path, access, body).Code
 }
+
+// apiToken makes a token for an actor that is a backend. taken are the scopes that the operation takes.
+func (w *matrixWorld) apiToken(actor rune, taken presence.Scope) string {
+	w.t.Helper()
+	scopes := every
+	if actor == 'N' {
+		scopes &^= taken
+	}
+	made, secret, err := w.auth.CreateAPIToken(w.t.Context(), auth.System, auth.NewAPIToken{Name: string(actor), Scopes: scopes}, presence.Origin{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if actor == 'V' {
+		if err := w.auth.RevokeAPIToken(w.t.Context(), auth.System, made.ID, presence.Origin{}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return secret
+}
+
+// every scope there is.
+var every, _ = presence.ParseScope(strings.Join(presence.ScopeNames(), ","))
 
 // TestNobodyIsEverybody: an operation whose access was forgotten lets nobody in.
 func TestNobodyIsEverybody(t *testing.T) {

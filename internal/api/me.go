@@ -38,7 +38,7 @@ func (h *Handler) me(ctx context.Context, c *call, _ *nothing) (*reply[wire.Me],
 	}
 	return answer(wire.Me{
 		Account: accountOf(&p.account), Presence: presenceOf(p.presence), Privacy: privacyOf(p.account.Privacy),
-		Sessions: p.sessions(c), AsOf: stamp(c.now),
+		Sessions: p.sessions(c, h), AsOf: stamp(c.now),
 	}), nil
 }
 

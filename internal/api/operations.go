@@ -1,6 +1,10 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/offchat/presence"
+)
 
 const (
 	get  = http.MethodGet
@@ -16,6 +20,30 @@ func (h *Handler) register() {
 	h.registerUsers()
 	h.registerStatistics()
 	h.registerTransitions()
+	h.registerBackends()
+}
+
+// registerBackends are the operations that backends live on, and their tokens.
+func (h *Handler) registerBackends() {
+	add(h, operation{
+		id: "touch", method: post, path: "/touch", tag: "Backends", need: Nobody, scopes: presence.ScopeTouch, errors: []int{400, 413, 415},
+		summary: "Tell that up to 1,000 people are active",
+		text: "As a heartbeat of each of them. Words about one person within 5 s count once, so tell as often as you like. " +
+			"204: everybody was taken. 200: all but those named were.",
+	}, h.touch)
+	add(h, operation{
+		id: "create_token", method: post, path: "/tokens", tag: "API tokens", need: Admins, errors: []int{400, 409, 413, 415},
+		summary: "Make a token for a backend",
+		text:    "The answer has the token, this once and never again; only its hash is kept. Scopes: " + scopesText + ".",
+	}, h.createToken)
+	add(h, operation{
+		id: "list_tokens", method: get, path: "/tokens", tag: "API tokens", need: Admins, summary: "The tokens of backends",
+		text: "Those that were revoked or expired in the last 90 days too. last_used_at is exact to a second, or to a minute for the use of another node.",
+	}, h.tokens)
+	add(h, operation{
+		id: "revoke_token", method: del, path: "/tokens/{token}", tag: "API tokens", need: Admins, errors: []int{404},
+		summary: "Revoke the token of a backend", text: "It is refused from then on, and its event streams are closed.",
+	}, h.revokeToken)
 }
 
 func (h *Handler) registerPresence() {
@@ -42,19 +70,19 @@ func (h *Handler) registerPresence() {
 	}, h.endMySession)
 
 	add(h, operation{
-		id: "query_presence", method: post, path: "/presence/query", tag: "Presence", need: SignedIn, errors: []int{400, 413, 415},
+		id: "query_presence", method: post, path: "/presence/query", tag: "Presence", need: SignedIn, scopes: presence.ScopeRead | presence.ScopeAdminRead, errors: []int{400, 413, 415},
 		summary: "The presence of up to 1,000 people",
 	}, h.queryPresence)
 	add(h, operation{
-		id: "get_presence", method: get, path: "/presence/{id}", tag: "Presence", need: SignedIn, errors: []int{404},
+		id: "get_presence", method: get, path: "/presence/{id}", tag: "Presence", need: SignedIn, scopes: presence.ScopeRead | presence.ScopeAdminRead, errors: []int{404},
 		summary: "The presence of one person",
 	}, h.onePresence)
 	add(h, operation{
-		id: "get_counts", method: get, path: "/counts", tag: "Presence", need: SignedIn, summary: "How many people have each status",
+		id: "get_counts", method: get, path: "/counts", tag: "Presence", need: SignedIn, scopes: presence.ScopeRead | presence.ScopeAdminRead, summary: "How many people have each status",
 		text: "Who hides their status counts as offline for everybody but moderators and admins; to who hides theirs, everybody else does.",
 	}, h.counts)
 	add(h, operation{
-		id: "get_settings", method: get, path: "/settings", tag: "Presence", need: SignedIn,
+		id: "get_settings", method: get, path: "/settings", tag: "Presence", need: SignedIn, scopes: presence.ScopeRead | presence.ScopeAdminRead,
 		summary: "The times that clients follow",
 		text:    "Admins are told every setting of the server besides, with secrets masked.",
 	}, h.settings)
@@ -63,15 +91,15 @@ func (h *Handler) registerPresence() {
 func (h *Handler) registerUsers() {
 	h.registerRoster()
 	add(h, operation{
-		id: "list_users", method: get, path: "/users", tag: "Users", need: Staff, summary: "Users, by filters, in an order, in pages",
+		id: "list_users", method: get, path: "/users", tag: "Users", need: Staff, scopes: presence.ScopeAdminRead, summary: "Users, by filters, in an order, in pages",
 		text: "Somebody who does not change while the pages are read is met exactly once.",
 	}, h.users)
 	add(h, operation{
-		id: "get_user", method: get, path: "/users/{id}", tag: "Users", need: Staff, errors: []int{404},
+		id: "get_user", method: get, path: "/users/{id}", tag: "Users", need: Staff, scopes: presence.ScopeAdminRead, errors: []int{404},
 		summary: "Everything about one person: why they have their status, sessions, last transitions",
 	}, h.user)
 	add(h, operation{
-		id: "get_user_history", method: get, path: "/users/{id}/history", tag: "Users", need: Staff, errors: []int{404},
+		id: "get_user_history", method: get, path: "/users/{id}/history", tag: "Users", need: Staff, scopes: presence.ScopeAdminRead, errors: []int{404},
 		summary: "Who was there when: day by day, with totals",
 		text:    "Computed from the stored changes of status. What they do not say is unknown, never guessed.",
 	}, h.history)
@@ -85,23 +113,27 @@ func (h *Handler) registerUsers() {
 		summary: "Let signals decide again", text: "Lifting where there is no hold changes nothing.",
 	}, h.liftHold)
 	add(h, operation{
-		id: "end_user_sessions", method: del, path: "/users/{id}/sessions", tag: "Users", need: Admins, errors: []int{404, 409},
+		id: "end_user_sessions", method: del, path: "/users/{id}/sessions", tag: "Users", need: Admins, scopes: presence.ScopeLogout, errors: []int{404, 409},
 		summary: "Log somebody out everywhere",
 	}, h.endUserSessions)
 	add(h, operation{
-		id: "end_user_session", method: del, path: "/users/{id}/sessions/{session}", tag: "Users", need: Admins, errors: []int{404},
+		id: "force_logout_user", method: post, path: "/users/{id}/force-logout", tag: "Users", need: Admins, scopes: presence.ScopeLogout,
+		errors: []int{400, 404, 409, 413, 415}, summary: "Log somebody out everywhere, saying why", text: "The reason goes into the audit.",
+	}, h.forceLogout)
+	add(h, operation{
+		id: "end_user_session", method: del, path: "/users/{id}/sessions/{session}", tag: "Users", need: Admins, scopes: presence.ScopeLogout, errors: []int{404},
 		summary: "Log out one of somebody's sessions",
 	}, h.endUserSession)
 }
 
 func (h *Handler) registerStatistics() {
 	add(h, operation{
-		id: "get_concurrency", method: get, path: "/history/concurrency", tag: "Statistics", need: Staff,
+		id: "get_concurrency", method: get, path: "/history/concurrency", tag: "Statistics", need: Staff, scopes: presence.ScopeAdminRead,
 		summary: "How many people were there over time, and why that changed",
 		text:    "From what was recorded every minute. A step in which no server was looking has nulls.",
 	}, h.concurrency)
 	h.registerWeek()
 	add(h, operation{
-		id: "list_audit", method: get, path: "/audit", tag: "Statistics", need: Admins, summary: "What admins did, newest first",
+		id: "list_audit", method: get, path: "/audit", tag: "Statistics", need: Admins, scopes: presence.ScopeAdminRead, summary: "What admins did, newest first",
 	}, h.audit)
 }

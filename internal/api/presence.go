@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -57,13 +56,13 @@ func stamp(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 // queryPresence answers for many at once. It asks nobody but the engine: who is not known is offline, which is
 // also what a stranger learns about people there are.
 func (h *Handler) queryPresence(ctx context.Context, c *call, in *struct{ Body wire.PresenceQuery }) (*reply[wire.PresenceList], error) {
-	ids := make([]presence.UserID, len(in.Body.IDs))
-	for i, text := range in.Body.IDs {
-		id, ok := parseUser(text)
-		if !ok {
-			return nil, invalid("body", fmt.Sprintf("ids[%d]", i), "this is no id of a user", idBound)
-		}
-		ids[i] = id
+	ids, err := usersIn("ids", in.Body.IDs)
+	if err != nil {
+		return nil, err
+	}
+	viewer, err := h.viewerOf(c, in.Body.Viewer)
+	if err != nil {
+		return nil, err
 	}
 	states, err := h.Presence.State(ctx, ids)
 	if err != nil {
@@ -71,9 +70,24 @@ func (h *Handler) queryPresence(ctx context.Context, c *call, in *struct{ Body w
 	}
 	list := wire.PresenceList{Items: make([]wire.Presence, len(states)), AsOf: stamp(c.now)}
 	for i, p := range states {
-		list.Items[i] = presenceOf(p.For(c.viewer, h.Auth.Privacy(p.User)))
+		list.Items[i] = presenceOf(p.For(viewer, h.Auth.Privacy(p.User)))
 	}
 	return answer(list), nil
+}
+
+// viewerOf is who is to be answered. A backend may ask for somebody it shows the answer to.
+func (h *Handler) viewerOf(c *call, asked string) (presence.Viewer, error) {
+	if asked == "" {
+		return c.viewer, nil
+	}
+	if _, backend := c.id.Backend(); !backend {
+		return c.viewer, invalid("body", "viewer", "only an API token asks for somebody else", "absent")
+	}
+	id, ok := parseUser(asked)
+	if !ok {
+		return c.viewer, invalid("body", "viewer", "this is no id of a user", idBound)
+	}
+	return presence.Viewer{User: id, Privacy: h.Auth.Privacy(id)}, nil
 }
 
 func (h *Handler) onePresence(ctx context.Context, c *call, in *UserPath) (*reply[wire.PresenceNow], error) {

@@ -48,6 +48,7 @@ var kinds = []struct {
 	{codeForeignPage, "A page of somewhere else", 403, "Only pages of this server may ask for this."},
 	{auth.CodeSetupToken, "Set-up link not valid", 403, "The link was used, or the server printed a newer one."},
 	{auth.CodeNotAllowed, "Not allowed", 403, "The account may not do this."},
+	{auth.CodeScope, "Not with this token", 403, "The API token lacks the scope, or the operation needs a person. detail names the scope."},
 	{codeNotFound, "Not found", 404, "There is no such thing, or the caller may not know that there is."},
 	{codeMethod, "Method not allowed", 405, "The path answers other methods; Allow names them."},
 	{codeConflict, "Not possible now", 409, "The input is right, but the present state forbids it."},
@@ -233,6 +234,9 @@ func kindProblem(e *presence.Error) *problem {
 	case presence.Forbidden:
 		if e.Code == auth.CodeAccountInactive {
 			return newProblem(http.StatusUnauthorized, e.Code, e.Tell)
+		}
+		if e.Code == auth.CodeScope {
+			return newProblem(http.StatusForbidden, e.Code, e.Tell)
 		}
 		return newProblem(http.StatusForbidden, code(auth.CodeNotAllowed), notAllowed)
 	case presence.NotFound:

@@ -26,7 +26,7 @@ const maxRosterIDs = 500
 
 func (h *Handler) registerRoster() {
 	add(h, operation{
-		id: "get_roster", method: get, path: "/roster", tag: "Users", need: Staff,
+		id: "get_roster", method: get, path: "/roster", tag: "Users", need: Staff, scopes: presence.ScopeAdminRead,
 		summary: "Everybody at once, by columns, or what changed about accounts",
 		text: "What a table of everybody starts from. Open scope all of the feed with roster: true, then take the roster, then " +
 			"apply the deltas, item by item where the version is higher; ask again with since when the feed says that accounts " +

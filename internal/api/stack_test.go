@@ -46,6 +46,7 @@ type stack struct {
 	store   *sqlite.Store
 	tracker *tracker.Tracker
 	auth    *auth.Service
+	toucher *tracker.Toucher
 	h       *Handler
 	log     *strings.Builder
 	tokens  map[string]auth.Tokens
@@ -72,8 +73,10 @@ func newStack(t testing.TB) *stack {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.auth.Close)
+	s.toucher = tracker.NewToucher(s.tracker, store)
+	s.auth.OnSessionEnd(s.toucher.AccountChanged)
 	s.h = New(Config{
-		Auth: s.auth, Presence: s.tracker, Store: store, Settings: testSettings, Version: "test",
+		Touch: s.toucher, Auth: s.auth, Presence: s.tracker, Store: store, Settings: testSettings, Version: "test",
 		Log: slog.New(slog.NewTextHandler(s.log, nil)),
 	})
 	return s

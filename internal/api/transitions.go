@@ -12,7 +12,7 @@ import (
 
 func (h *Handler) registerTransitions() {
 	add(h, operation{
-		id: "list_transitions", method: get, path: "/transitions", tag: "Users", need: Staff,
+		id: "list_transitions", method: get, path: "/transitions", tag: "Users", need: Staff, scopes: presence.ScopeAdminRead,
 		summary: "Changes of status of everybody, newest first",
 		text:    "What the feed's scope all tells as it happens, from what was written down: a second or so behind.",
 	}, h.transitions)

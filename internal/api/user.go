@@ -52,7 +52,7 @@ func (h *Handler) look(ctx context.Context, c *call, user presence.UserID) (*per
 func (p *person) ends(due time.Duration) time.Time { return stamp(p.now.Add(due - p.lease)) }
 
 // sessions joins what the store and the engine know of sessions, the live ones first, then the newest.
-func (p *person) sessions(c *call) []wire.Session {
+func (p *person) sessions(c *call, h *Handler) []wire.Session {
 	live := 0
 	known := make(map[presence.SessionID]presence.Session, len(p.state.Sessions))
 	for _, one := range p.state.Sessions {
@@ -74,11 +74,18 @@ func (p *person) sessions(c *call) []wire.Session {
 		delete(known, row.ID)
 		list = append(list, shown)
 	}
-	for id, one := range known { // sessions without a row: a stand-in, or a row that has just ended
-		if id != presence.StandIn {
-			continue
-		}
+	for id, one := range known { // sessions without a row: a backend's, a stand-in, or a row that has just ended
 		shown := wire.Session{ID: id.String(), Kind: "stand_in"}
+		if id != presence.StandIn {
+			source, ok := "", false
+			if h.Touch != nil {
+				source, ok = h.Touch.SourceOf(p.account.ID, id)
+			}
+			if !ok {
+				continue
+			}
+			shown.Kind, shown.UserAgent = "touch", source
+		}
 		p.addLease(&shown, one, live)
 		list = append(list, shown)
 	}
@@ -128,7 +135,7 @@ func (h *Handler) detail(ctx context.Context, c *call, user presence.UserID) (*r
 	}
 	detail := wire.UserDetail{
 		Account: accountOf(&p.account), Presence: presenceOf(p.presence), Privacy: privacyOf(p.account.Privacy), Why: p.why(),
-		Sessions: p.sessions(c), Transitions: make([]wire.Transition, len(changes)), AsOf: stamp(p.now),
+		Sessions: p.sessions(c, h), Transitions: make([]wire.Transition, len(changes)), AsOf: stamp(p.now),
 	}
 	for i := range changes {
 		detail.Transitions[i] = transitionOf(&changes[i])

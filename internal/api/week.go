@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/offchat/presence"
 	"github.com/offchat/presence/wire"
 )
 
@@ -12,7 +13,7 @@ const quarter = 15 * time.Minute
 
 func (h *Handler) registerWeek() {
 	add(h, operation{
-		id: "get_week", method: get, path: "/history/week", tag: "Statistics", need: Staff,
+		id: "get_week", method: get, path: "/history/week", tag: "Statistics", need: Staff, scopes: presence.ScopeAdminRead,
 		summary: "How many people are online at which hour of which day of the week, on average",
 		text:    "From what was recorded every minute. An hour in which no server was ever looking is null.",
 	}, h.week)

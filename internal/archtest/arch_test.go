@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 	"internal/tracker":    {"", "internal/metrics"},
 	"internal/auth":       {"", "internal/metrics"},
 	"internal/compat":     {"", "internal/auth", "internal/tracker", "internal/metrics"},
-	"internal/api":        {"", "internal/auth", "wire"},
+	"internal/api":        {"", "internal/auth", "internal/tracker", "wire"},
 	"internal/realtime":   {"", "internal/metrics", "wire"},
 	"wire":                {},
 	"internal/control":    {"", "internal/auth", "internal/tracker"},

@@ -9,8 +9,14 @@ import (
 // ForceLogout ends every session of a user. Errors: NotFound; Conflict CodeSelf on one's own account;
 // Forbidden CodeNotAllowed when the actor is no admin (as of every act here).
 func (s *Service) ForceLogout(ctx context.Context, actor Identity, user presence.UserID, from presence.Origin) (presence.Account, error) {
+	return s.ForceLogoutBecause(ctx, actor, user, "", from)
+}
+
+// ForceLogoutBecause is ForceLogout with a reason for the audit. A backend whose token has the scope may do it too.
+func (s *Service) ForceLogoutBecause(ctx context.Context, actor Identity, user presence.UserID, reason string, from presence.Origin) (presence.Account, error) {
 	return s.administer(ctx, actor, user, from, deed{
-		action: "force_logout", notOnSelf: true, endSessions: true, apply: func(*presence.Account) error { return nil },
+		action: "force_logout", reason: shorten(reason), notOnSelf: true, endSessions: true, scope: presence.ScopeLogout,
+		apply: func(*presence.Account) error { return nil },
 	})
 }
 

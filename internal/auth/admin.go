@@ -20,6 +20,8 @@ type deed struct {
 	endSessions bool
 	// remove deletes the account for good.
 	remove bool
+	// scope lets the token of a backend do it; 0: only people may.
+	scope presence.Scope
 }
 
 // outcome is what an act did, for those who have to be told.
@@ -50,7 +52,7 @@ func (s *Service) administer(ctx context.Context, actor Identity, user presence.
 
 // perform is the act itself.
 func (s *Service) perform(tx presence.Tx, actor Identity, user presence.UserID, from presence.Origin, d deed) (outcome, error) {
-	if err := mayAdminister(tx, actor); err != nil {
+	if err := mayAct(tx, actor, d.scope); err != nil {
 		return outcome{}, err
 	}
 	before, err := standing(tx, user, d.action)
@@ -128,6 +130,14 @@ func mayAdminister(tx presence.Tx, actor Identity) error {
 		return notAllowed()
 	}
 	return nil
+}
+
+// mayAct is mayAdminister for an act that a backend whose token has the scope may do too.
+func mayAct(tx presence.Tx, actor Identity, scope presence.Scope) error {
+	if actor.backend != nil {
+		return backendMay(tx, actor, scope)
+	}
+	return mayAdminister(tx, actor)
 }
 
 func notAllowed() error {

@@ -8,12 +8,14 @@ import (
 
 // Identity is a caller whose token was checked. It is valid for the request it was made for.
 type Identity struct {
+	// User is the person. A backend is none: it has a negative number, see presence.APITokenID.Actor.
 	User    presence.UserID
 	Session presence.SessionID
 	// Expires is when the token ends.
 	Expires time.Time
 
 	account *view
+	backend *backend
 	system  bool
 }
 
@@ -21,8 +23,11 @@ type Identity struct {
 // into the audit as user 0.
 var System = Identity{system: true}
 
-// Username tells what the account was called at the moment of the check.
+// Username tells what the account was called at the moment of the check, or the token of a backend.
 func (id Identity) Username() string {
+	if id.backend != nil {
+		return id.backend.token.Name
+	}
 	if id.account == nil {
 		return ""
 	}
@@ -33,7 +38,22 @@ func (id Identity) Username() string {
 func (id Identity) IsAdmin() bool { return id.system || id.account != nil && id.account.admin }
 
 // MayRead reports whether the account could see everybody's details at the moment of the check.
-func (id Identity) MayRead() bool { return id.system || id.account != nil && id.account.mayRead }
+func (id Identity) MayRead() bool {
+	return id.system || id.account != nil && id.account.mayRead || id.Has(presence.ScopeAdminRead)
+}
+
+// Backend is the API token that was checked, where it was one and not a person's.
+func (id Identity) Backend() (presence.APITokenID, bool) {
+	if id.backend == nil {
+		return 0, false
+	}
+	return id.backend.token.ID, true
+}
+
+// Has reports whether the caller is a backend whose token has one of these scopes.
+func (id Identity) Has(any presence.Scope) bool {
+	return id.backend != nil && id.backend.token.Scopes&any != 0
+}
 
 // view is what a check needs of an account, as it was when it was read. It never changes.
 type view struct {

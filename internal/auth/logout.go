@@ -126,7 +126,7 @@ func (s *Service) EndSession(ctx context.Context, actor Identity, user presence.
 	own := !actor.system && actor.User == user
 	err := s.commit(ctx, "end session", func(tx presence.Tx) error {
 		if !own {
-			if err := mayAdminister(tx, actor); err != nil {
+			if err := mayAct(tx, actor, presence.ScopeLogout); err != nil {
 				return err
 			}
 		}

@@ -124,6 +124,7 @@ type Service struct {
 	passwords *passwords
 	throttle  *throttle
 	cache     *cache
+	backends  backends
 	now       func() time.Time
 	rand      io.Reader
 	log       *slog.Logger
@@ -178,6 +179,12 @@ const sweepEvery = time.Minute
 // Run forgets ended sessions and settled throttles from time to time, until ctx ends. The Service works
 // without it; it only holds more memory then, within its bounds.
 func (s *Service) Run(ctx context.Context) error {
+	tokens := make(chan struct{})
+	go func() {
+		defer close(tokens)
+		_ = s.runAPITokens(ctx) // ends with ctx
+	}()
+	defer func() { <-tokens }()
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {

@@ -12,55 +12,55 @@ import (
 
 // matrix says who may do what. The columns: A nobody signed in, U a user on themselves, O a user on another,
 // M a moderator, D an admin, B somebody suspended with a token that was good, R a refresh token used as an
-// access token. The cells: 2 done, 1 unauthenticated, 3 forbidden, 5 no such method, - does not apply.
+// access token, T a backend's API token with every scope. The cells: 2 done, 1 unauthenticated, 3 forbidden, 5 no such method, - does not apply.
 // Methods that are not here answer 405 to whom the route lets in at all, and OPTIONS answers everybody.
 const matrix = `
-login/                               POST   2 2 - 2 2 3 -
-register/                            POST   2 2 - 2 2 2 -
-refresh/                             POST   1 2 - 2 2 1 -
-verify/                              POST   1 2 - 2 2 1 2
-logout/                              POST   1 2 - 2 2 1 1
-profile/                             GET    1 2 - 2 2 1 1
-profile/                             PUT    1 2 - 2 2 1 1
-activity/                            GET    1 2 - 2 2 1 1
-statistics/                          GET    1 2 - 2 2 1 1
-heartbeat/                           POST   1 2 - 2 2 3 1
-refresh-status/                      POST   1 2 - 2 2 3 1
-all-users/                           GET    1 2 - 2 2 1 1
-debug/heartbeat/{name}/              GET    1 3 3 3 2 1 1
-admin/users/                         GET    1 3 - 2 2 1 1
-admin/users/                         POST   1 3 - 3 2 1 1
-admin/users/online/                  GET    1 2 - 2 2 1 1
-admin/users/{id}/                    GET    1 3 3 2 2 1 1
-admin/users/{id}/                    PUT    1 3 3 3 2 1 1
-admin/users/{id}/                    DELETE 1 3 3 3 2 1 1
-admin/users/{id}/online-status/      GET    1 2 2 2 2 1 1
-admin/users/{id}/set-online-status/  POST   1 3 3 3 2 1 1
-admin/users/{id}/approve/            POST   1 3 3 3 2 1 1
-admin/users/{id}/suspend/            POST   1 3 3 3 2 1 1
-admin/users/{id}/ban/                POST   1 3 3 3 2 1 1
-admin/users/{id}/activate/           POST   1 3 3 3 2 1 1
-admin/users/{id}/force-logout/       POST   1 3 3 3 2 1 1
-pending-users/                       GET    1 3 - 2 2 1 1
-pending-users/                       POST   1 3 - 3 5 1 1
-pending-users/stats/                 GET    1 3 - 2 2 1 1
-pending-users/{id}/approve/          POST   1 3 3 3 2 1 1
-pending-users/{id}/reject/           POST   1 3 3 3 2 1 1
-audit-logs/                          GET    1 3 - 3 2 1 1
-analytics/data/                      GET    1 3 - 2 2 1 1
-departments/                         GET    1 2 - 2 2 1 1
-departments/                         POST   1 3 - 3 5 1 1
-department-office-users/             GET    1 2 - 2 2 1 1
-department-office-users/             POST   1 3 - 3 5 1 1
-notifications/                       GET    1 2 - 2 2 1 1
-notifications/                       POST   1 3 - 3 5 1 1
-groups/                              GET    1 2 - 2 2 1 1
-groups/                              POST   1 3 - 3 5 1 1
-chat/conversations/                  GET    1 2 - 2 2 1 1
-chat/conversations/                  POST   1 3 - 3 5 1 1
+login/                               POST   2 2 - 2 2 3 - -
+register/                            POST   2 2 - 2 2 2 - -
+refresh/                             POST   1 2 - 2 2 1 - -
+verify/                              POST   1 2 - 2 2 1 2 -
+logout/                              POST   1 2 - 2 2 1 1 1
+profile/                             GET    1 2 - 2 2 1 1 1
+profile/                             PUT    1 2 - 2 2 1 1 1
+activity/                            GET    1 2 - 2 2 1 1 1
+statistics/                          GET    1 2 - 2 2 1 1 1
+heartbeat/                           POST   1 2 - 2 2 3 1 1
+refresh-status/                      POST   1 2 - 2 2 3 1 1
+all-users/                           GET    1 2 - 2 2 1 1 1
+debug/heartbeat/{name}/              GET    1 3 3 3 2 1 1 1
+admin/users/                         GET    1 3 - 2 2 1 1 1
+admin/users/                         POST   1 3 - 3 2 1 1 1
+admin/users/online/                  GET    1 2 - 2 2 1 1 1
+admin/users/{id}/                    GET    1 3 3 2 2 1 1 1
+admin/users/{id}/                    PUT    1 3 3 3 2 1 1 1
+admin/users/{id}/                    DELETE 1 3 3 3 2 1 1 1
+admin/users/{id}/online-status/      GET    1 2 2 2 2 1 1 1
+admin/users/{id}/set-online-status/  POST   1 3 3 3 2 1 1 1
+admin/users/{id}/approve/            POST   1 3 3 3 2 1 1 1
+admin/users/{id}/suspend/            POST   1 3 3 3 2 1 1 1
+admin/users/{id}/ban/                POST   1 3 3 3 2 1 1 1
+admin/users/{id}/activate/           POST   1 3 3 3 2 1 1 1
+admin/users/{id}/force-logout/       POST   1 3 3 3 2 1 1 1
+pending-users/                       GET    1 3 - 2 2 1 1 1
+pending-users/                       POST   1 3 - 3 5 1 1 1
+pending-users/stats/                 GET    1 3 - 2 2 1 1 1
+pending-users/{id}/approve/          POST   1 3 3 3 2 1 1 1
+pending-users/{id}/reject/           POST   1 3 3 3 2 1 1 1
+audit-logs/                          GET    1 3 - 3 2 1 1 1
+analytics/data/                      GET    1 3 - 2 2 1 1 1
+departments/                         GET    1 2 - 2 2 1 1 1
+departments/                         POST   1 3 - 3 5 1 1 1
+department-office-users/             GET    1 2 - 2 2 1 1 1
+department-office-users/             POST   1 3 - 3 5 1 1 1
+notifications/                       GET    1 2 - 2 2 1 1 1
+notifications/                       POST   1 3 - 3 5 1 1 1
+groups/                              GET    1 2 - 2 2 1 1 1
+groups/                              POST   1 3 - 3 5 1 1 1
+chat/conversations/                  GET    1 2 - 2 2 1 1 1
+chat/conversations/                  POST   1 3 - 3 5 1 1 1
 `
 
-const actors = "AUOMDBR"
+const actors = "AUOMDBRT"
 
 var allMethods = []string{
 	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
@@ -146,7 +146,7 @@ func wantCell(r Route, row map[string]string, method string, actor int) int {
 	switch who := actors[actor]; {
 	case who == 'B' && r.Path == "heartbeat/":
 		return 401 // not a heartbeat, so not its words
-	case strings.ContainsRune("ABR", rune(who)):
+	case strings.ContainsRune("ABRT", rune(who)):
 		return 401
 	case who == 'D', who == 'M' && r.Least() <= Readers, r.Least() <= SignedIn:
 		return 405
@@ -160,6 +160,8 @@ type matrixWorld struct {
 	*stack
 	lastID presence.UserID
 	shared map[rune]matrixActor
+
+	apiToken string
 }
 
 // matrixActor is somebody with a token, or nobody.
@@ -172,6 +174,12 @@ type matrixActor struct {
 func newMatrixWorld(t *testing.T) *matrixWorld {
 	w := &matrixWorld{stack: newStack(t), lastID: 100, shared: map[rune]matrixActor{}}
 	w.seed(admin(1, "boss")) // so that no other admin is the last one
+	every, _ := presence.ParseScope(strings.Join(presence.ScopeNames(), ","))
+	var err error
+	_, w.apiToken, err = w.auth.CreateAPIToken(t.Context(), auth.System, auth.NewAPIToken{Name: "all", Scopes: every}, presence.Origin{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, actor := range actors {
 		w.shared[actor] = w.make(actor)
 	}
@@ -217,8 +225,11 @@ func (w *matrixWorld) ask(path, method string, actor rune, declared bool) int {
 		target = matrixActor{name: a.Username, id: a.ID}
 	}
 	token := who.tokens.Access
-	if actor == 'R' {
+	switch actor {
+	case 'R':
 		token = who.tokens.Refresh
+	case 'T':
+		token = w.apiToken
 	}
 	body := w.body(path, method, actor, who)
 	path = strings.NewReplacer("{id}", fmt.Sprint(target.id), "{name}", target.name).Replace(path)

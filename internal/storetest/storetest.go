@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"reports", reportScenarios()},
 		{"imports", importScenarios()},
 		{"desk", deskScenarios()},
+		{"tokens of backends", apiTokenScenarios()},
 	}
 	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {
