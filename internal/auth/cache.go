@@ -258,3 +258,22 @@ func (c *cache) size() int {
 	}
 	return n
 }
+
+// clear forgets everything and returns whose it was. Nothing that is being read from the store is kept.
+func (c *cache) clear() (users []presence.UserID) {
+	for i := range c.shards {
+		sh := &c.shards[i]
+		sh.mu.Lock()
+		sh.generation++
+		for id := range sh.accounts {
+			users = append(users, id)
+		}
+		for _, one := range sh.sessions {
+			one.account.view.Store(nil)
+		}
+		clear(sh.accounts)
+		clear(sh.sessions)
+		sh.mu.Unlock()
+	}
+	return users
+}

@@ -10,8 +10,15 @@ import (
 
 // LoadPrivacy reads from the store who hides something. Call it before anybody is answered: until then
 // everybody looks as if they hid nothing. A store that is no presence.ReportStore keeps no privacy, and then
-// SetPrivacy refuses.
+// SetPrivacy refuses. From then on Run also hears what other nodes do, where the store is one that they share.
 func (s *Service) LoadPrivacy(ctx context.Context) error {
+	if err := s.neighbours.begin(ctx); err != nil { // before the first thing is read that they may change
+		return presence.E(presence.Internal, "load privacy", err)
+	}
+	return s.loadPrivacy(ctx)
+}
+
+func (s *Service) loadPrivacy(ctx context.Context) error {
 	store, ok := s.store.(presence.ReportStore)
 	if !ok {
 		return nil

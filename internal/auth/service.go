@@ -143,6 +143,8 @@ type Service struct {
 	background sync.WaitGroup // acts and upgrades of hashes under way
 	upgrading  sync.Mutex     // held by the one upgrade of a hash under way
 
+	neighbours neighbours
+
 	setupMu sync.Mutex // guards the following field
 	setup   *[32]byte  // SHA-256 of the open set-up token
 }
@@ -162,7 +164,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	cfg.setDefaults()
 	count := &Counters{}
-	return &Service{
+	s := &Service{
 		store: cfg.Store, presence: cfg.Presence, keys: cfg.Keys,
 		access: cfg.AccessLifetime, refresh: cfg.RefreshLifetime, timeout: cfg.ActTimeout,
 		passwords: newPasswords(cfg.Hashing, cfg.Rand, count),
@@ -170,13 +172,16 @@ func New(cfg Config) (*Service, error) {
 		cache:     newCache(cfg.CachedSessions),
 		now:       cfg.Now, rand: cfg.Rand, log: cfg.Log, count: count,
 		acts: make(chan struct{}, maxActs),
-	}, nil
+	}
+	s.neighbours.store, _ = cfg.Store.(presence.SharedStore)
+	return s, nil
 }
 
 // sweepEvery is how often Run drops what is out of its time.
 const sweepEvery = time.Minute
 
-// Run forgets ended sessions and settled throttles from time to time, until ctx ends. The Service works
+// Run forgets ended sessions and settled throttles from time to time, until ctx ends, and where several nodes
+// share the store it carries what the others did into memory (nodes.go). With a store of its own the Service works
 // without it; it only holds more memory then, within its bounds.
 func (s *Service) Run(ctx context.Context) error {
 	tokens := make(chan struct{})
@@ -185,6 +190,11 @@ func (s *Service) Run(ctx context.Context) error {
 		_ = s.runAPITokens(ctx) // ends with ctx
 	}()
 	defer func() { <-tokens }()
+	if s.neighbours.store != nil {
+		var listening sync.WaitGroup
+		defer listening.Wait()
+		listening.Go(func() { s.listen(ctx) })
+	}
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {

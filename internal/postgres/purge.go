@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/offchat/presence"
 )
 
 // purgeRows bounds one step of a purge, and so how long it holds its locks.
@@ -37,6 +39,9 @@ func (s *Store) Purge(ctx context.Context, now, historyBefore time.Time) (gone i
 			}
 		}
 	}
+	if err := s.dropNotices(ctx); err != nil {
+		return gone, err
+	}
 	return gone, s.sumCounts(ctx)
 }
 
@@ -47,6 +52,16 @@ func (s *Store) purge(ctx context.Context, text string, limit time.Time) (n int,
 		return err
 	})
 	return n, err
+}
+
+// dropNotices deletes notices that every node has heard, by the clock that stamped them. They are not counted.
+func (s *Store) dropNotices(ctx context.Context) error {
+	return s.write(ctx, "drop notices", func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, `
+			DELETE FROM notices WHERE at < (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - $1::bigint`,
+			presence.NoticeRetention.Microseconds())
+		return err
+	})
 }
 
 // sumCounts puts the lines of user_counts together.

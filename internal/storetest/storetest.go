@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"imports", importScenarios()},
 		{"desk", deskScenarios()},
 		{"tokens of backends", apiTokenScenarios()},
+		{"shared", sharedScenarios()},
 	}
 	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {

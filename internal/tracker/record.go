@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -32,10 +33,13 @@ type recorder struct {
 	cursor       presence.Cursor // of follow, and of Flush after it
 	columnsSince time.Time       // last_seen before this is in the column
 
-	mu      sync.Mutex // guards the following fields
-	pending []presence.Change
-	lost    int // changes that were dropped because too many waited, ever
-	told    int // of them, how many the log was told about
+	compare atomic.Bool // changes of a shared engine went by unread
+
+	mu        sync.Mutex // guards the following fields
+	pending   []presence.Change
+	lost      int         // changes that were dropped because too many waited, ever
+	told      int         // of them, how many the log was told about
+	entrusted []entrusted // changes that other nodes record, oldest first
 }
 
 // Run writes presence down behind the engine until ctx ends, and then once more what is left.
@@ -51,6 +55,9 @@ func (t *Tracker) Run(ctx context.Context) error {
 	group.Go(func() error {
 		return t.every(ctx, columnEvery, func(ctx context.Context) error { return t.recordSeen(ctx, columnPause) })
 	})
+	if t.shared != nil {
+		group.Go(func() error { return t.every(ctx, lookEvery, t.lookAfterOthers(false)) })
+	}
 	if _, ok := t.store.(presence.ReportStore); ok {
 		group.Go(func() error { return t.every(ctx, sampleEvery, t.sample) })
 	}
@@ -79,6 +86,7 @@ func (t *Tracker) Flush(ctx context.Context) error {
 		t.checkpoint(presence.SeenPage)(ctx),
 		t.catchUp(ctx),
 		t.recordChanges(ctx),
+		t.lookAfterOthers(true)(ctx),
 		t.recordSeen(ctx, 0),
 		t.flushSamples(ctx),
 	)
@@ -120,6 +128,9 @@ func (t *Tracker) follow(ctx context.Context) error {
 			if t.record.cursor, _, err = t.Snapshot(ctx); err != nil {
 				return err
 			}
+			if t.shared != nil {
+				t.record.compare.Store(true)
+			}
 		case err != nil:
 			return err
 		default:
@@ -136,6 +147,9 @@ func (t *Tracker) catchUp(ctx context.Context) error {
 		return err
 	}
 	changes, err := t.Changes(ctx, t.record.cursor, 0)
+	if errors.Is(err, presence.ErrGap) && t.shared != nil {
+		return nil // the other nodes have read them, or whoever starts next compares
+	}
 	if err != nil {
 		return err
 	}
@@ -145,13 +159,17 @@ func (t *Tracker) catchUp(ctx context.Context) error {
 }
 
 func (t *Tracker) keep(changes []presence.Change) {
-	for _, c := range changes {
-		t.metrics.Changed(c)
-	}
-	r := &t.record
+	r, now := &t.record, t.now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.pending = append(r.pending, changes...)
+	for _, c := range changes {
+		if t.shared != nil && c.Node != t.shared.Node() {
+			r.entrustLocked(now, c)
+			continue
+		}
+		t.metrics.Changed(c)
+		r.pending = append(r.pending, c)
+	}
 	if over := len(r.pending) - maxPending; over > 0 {
 		r.pending = slices.Delete(r.pending, 0, over)
 		r.lost += over
@@ -199,15 +217,9 @@ func (t *Tracker) checkpoint(kind presence.PageKind) func(context.Context) error
 // recordSeen moves the last_seen column of everybody who was seen since the last time, resting between chunks.
 func (t *Tracker) recordSeen(ctx context.Context, pause time.Duration) error {
 	since, now := t.record.columnsSince, t.now()
-	_, everybody, err := t.Snapshot(ctx)
+	seen, err := t.seen(ctx, since)
 	if err != nil {
 		return err
-	}
-	var seen []presence.Seen
-	for p := range everybody {
-		if !p.LastSeen.Before(since) {
-			seen = append(seen, presence.Seen{User: p.User, At: p.LastSeen})
-		}
 	}
 	for chunk := range slices.Chunk(seen, recordChunk) {
 		if err := t.store.RecordSeen(ctx, chunk); err != nil {
@@ -221,4 +233,21 @@ func (t *Tracker) recordSeen(ctx context.Context, pause time.Duration) error {
 	}
 	t.record.columnsSince = now.Add(-time.Second) // stamps are taken before signals arrive
 	return nil
+}
+
+// seen is everybody who was seen since a moment: on this node, where others see to those who were seen on them.
+func (t *Tracker) seen(ctx context.Context, since time.Time) (seen []presence.Seen, err error) {
+	if t.shared != nil {
+		return slices.Collect(t.shared.Heard(since)), nil
+	}
+	_, everybody, err := t.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for p := range everybody {
+		if !p.LastSeen.Before(since) {
+			seen = append(seen, presence.Seen{User: p.User, At: p.LastSeen})
+		}
+	}
+	return seen, nil
 }

@@ -14,26 +14,24 @@ import (
 // at once while changes are written behind, so after a crash sessions know better: one that ended in the last
 // moment takes its user offline, one that began brings its user online, and the history gets the change that
 // is missing.
+//
+// An engine that several nodes share keeps what it knows, see restoreShared.
 func (t *Tracker) Restore(ctx context.Context) error {
+	if t.shared != nil {
+		return t.restoreShared(ctx)
+	}
 	fill, err := t.savedPages(ctx)
 	if err != nil {
 		return err
 	}
-	live, err := t.store.LiveSessions(ctx, t.now())
+	live, newest, err := t.liveSessions(ctx)
 	if err != nil {
-		return fmt.Errorf("read live sessions: %w", err)
+		return err
 	}
 	holds, err := t.store.Holds(ctx)
 	if err != nil {
 		return fmt.Errorf("read holds: %w", err)
 	}
-	newest := make(map[presence.UserID]presence.SessionID, len(live))
-	for id, one := range live {
-		if known, ok := newest[one.User]; !ok || one.CreatedAt.After(live[known].CreatedAt) {
-			newest[one.User] = id
-		}
-	}
-
 	var missing []presence.Change
 	var failed error
 	err = t.Load(ctx, func(yield func(presence.Record) bool) {
@@ -64,6 +62,22 @@ func (t *Tracker) Restore(ctx context.Context) error {
 		}
 	}
 	return t.begin(ctx)
+}
+
+// liveSessions returns the sessions that are still good, and of each user the one of them that began last.
+func (t *Tracker) liveSessions(ctx context.Context) (live map[presence.SessionID]presence.LiveSession,
+	newest map[presence.UserID]presence.SessionID, err error,
+) {
+	if live, err = t.store.LiveSessions(ctx, t.now()); err != nil {
+		return nil, nil, fmt.Errorf("read live sessions: %w", err)
+	}
+	newest = make(map[presence.UserID]presence.SessionID, len(live))
+	for id, one := range live {
+		if known, ok := newest[one.User]; !ok || one.CreatedAt.After(live[known].CreatedAt) {
+			newest[one.User] = id
+		}
+	}
+	return live, newest, nil
 }
 
 // savedPages returns what fills a record from the engine's saved memory, if it is an engine that has some.

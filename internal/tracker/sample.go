@@ -25,6 +25,9 @@ type sampler struct {
 // sample counts, and writes down the minutes that are over.
 func (t *Tracker) sample(ctx context.Context) error {
 	s := &t.samples
+	if t.shared != nil && t.shared.Stale() {
+		return t.recordMinutes(ctx) // others may know better
+	}
 	counts, err := t.Counts(ctx)
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 type Tracker struct {
 	presence.Engine
 
+	shared  presence.SharedEngine // the engine, where several nodes share it; else nil
 	store   presence.PresenceStore
 	metrics *metrics.Metrics
 	log     *slog.Logger
@@ -47,7 +48,8 @@ func New(c Config) *Tracker {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Tracker{Engine: c.Engine, store: c.Store, metrics: c.Metrics, log: c.Log, now: c.Now}
+	shared, _ := c.Engine.(presence.SharedEngine)
+	return &Tracker{Engine: c.Engine, shared: shared, store: c.Store, metrics: c.Metrics, log: c.Log, now: c.Now}
 }
 
 // Signal passes a signal to the engine and counts it. It shadows the embedded engine's method and has the
@@ -84,8 +86,13 @@ func (t *Tracker) Devices(ctx context.Context, users []presence.UserID) ([]int, 
 	return counts, nil
 }
 
-// Admit makes a new account known: offline, last seen when it was created, as the recorded system has it.
+// Admit makes a new account known: offline, last seen when it was created, as the recorded system has it. Whoever is
+// known already stays as they are.
 func (t *Tracker) Admit(ctx context.Context, a presence.Account) error {
+	known, err := t.State(ctx, []presence.UserID{a.ID})
+	if err != nil || known[0].Version > 0 || !known[0].LastSeen.IsZero() {
+		return err
+	}
 	seen := a.LastSeen
 	if seen.IsZero() {
 		seen = a.CreatedAt

@@ -28,7 +28,8 @@ CREATE TABLE notices (
     at         bigint NOT NULL DEFAULT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
     user_id    bigint NOT NULL,
     session_id bigint NOT NULL DEFAULT 0, -- 0: the account itself
-    topic      text   COLLATE "C" NOT NULL
+    topic      text   COLLATE "C" NOT NULL,
+    cause      text   COLLATE "C" NOT NULL DEFAULT ''
 );
 CREATE INDEX notices_tx ON notices (tx);
 CREATE INDEX notices_at ON notices (at);
@@ -44,7 +45,7 @@ END $$;
 -- +goose StatementBegin
 CREATE FUNCTION notice_session() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO notices (user_id, session_id, topic) VALUES (NEW.user_id, NEW.id, 'session');
+    INSERT INTO notices (user_id, session_id, topic, cause) VALUES (NEW.user_id, NEW.id, 'session', NEW.end_cause);
     RETURN NULL;
 END $$;
 -- +goose StatementEnd

@@ -1,0 +1,39 @@
+package valkey
+
+import (
+	"iter"
+	"time"
+
+	"github.com/offchat/presence"
+)
+
+var _ presence.SharedEngine = (*Engine)(nil)
+
+// Node implements presence.SharedEngine.
+func (e *Engine) Node() string { return e.node }
+
+// Stale implements presence.SharedEngine: true while the store is away.
+func (e *Engine) Stale() bool { return e.stats.Stale.Load() }
+
+// Heard implements presence.SharedEngine.
+func (e *Engine) Heard(since time.Time) iter.Seq[presence.Seen] {
+	return func(yield func(presence.Seen) bool) {
+		var buffer []presence.Seen
+		from, now := e.clock.reading(since), e.clock.present() // whatever this node's own clock shows
+		for _, sh := range e.shards {
+			buffer = buffer[:0]
+			sh.mu.Lock()
+			sh.eachLocked(func(id presence.UserID, u *user) {
+				if u.known && u.heard >= from && u.seen >= from {
+					buffer = append(buffer, presence.Seen{User: id, At: wall(min(u.seen, now))})
+				}
+			})
+			sh.mu.Unlock()
+			for _, one := range buffer {
+				if !yield(one) {
+					return
+				}
+			}
+		}
+	}
+}
