@@ -19,9 +19,7 @@ import (
 	"github.com/offchat/presence/internal/config"
 	"github.com/offchat/presence/internal/control"
 	"github.com/offchat/presence/internal/httpd"
-	"github.com/offchat/presence/internal/memory"
 	"github.com/offchat/presence/internal/metrics"
-	"github.com/offchat/presence/internal/sqlite"
 	"github.com/offchat/presence/internal/tracker"
 )
 
@@ -42,9 +40,8 @@ type app struct {
 	metrics  *metrics.Metrics
 	ready    httpd.Readiness
 
-	unlock  func()
-	store   *sqlite.Store
-	engine  *memory.Engine
+	unlock func()
+	backing
 	tracker *tracker.Tracker
 	auth    *auth.Service
 	toucher *tracker.Toucher
@@ -74,12 +71,9 @@ func openApp(ctx context.Context, cfg *config.Config, log *slog.Logger, patience
 	if err != nil {
 		return nil, err
 	}
-	if a.store, err = sqlite.Open(ctx, dir.database(), sqlite.Options{Log: log}); err != nil {
+	if a.backing, err = openBacking(ctx, cfg, dir, a.metrics, log); err != nil {
 		return nil, err
 	}
-	policy := presence.Policy{OfflineAfter: cfg.OfflineAfter, LeaveGrace: cfg.LeaveGrace, HeartbeatInterval: cfg.HeartbeatInterval}
-	a.engine = memory.New(policy, memory.WithNode(nodeName()), memory.WithLog(log),
-		memory.WithLateness(func(late time.Duration) { a.metrics.DetectionDelay.Observe(late.Seconds()) }))
 	a.tracker = tracker.New(tracker.Config{Engine: a.engine, Store: a.store, Metrics: a.metrics, Log: log})
 	a.auth, err = auth.New(auth.Config{
 		Store: a.store, Presence: a.tracker, Keys: keys, Log: log,
@@ -100,13 +94,15 @@ func openApp(ctx context.Context, cfg *config.Config, log *slog.Logger, patience
 		return nil, err
 	}
 	a.watch()
-	a.watchDisk()
 	return a, nil
 }
 
 // signingKeys are the configured ones, or the one that the first start made.
 func signingKeys(cfg *config.Config, dir dataDir, log *slog.Logger) (auth.Keys, error) {
 	key := []byte(cfg.SigningKey)
+	if len(key) == 0 && cfg.Database != "" {
+		return auth.Keys{}, errNoSharedKey
+	}
 	if len(key) == 0 {
 		if _, err := os.Stat(dir.key()); errors.Is(err, os.ErrNotExist) && dir.exists() {
 			log.Warn("the signing key is missing and is made anew: everybody has to sign in again", "file", dir.key())
@@ -123,22 +119,25 @@ func signingKeys(cfg *config.Config, dir dataDir, log *slog.Logger) (auth.Keys, 
 	return auth.NewKeys(key, old...)
 }
 
+// errNoSharedKey: the key is not kept in the database, where every backup and every reader of it would have it.
+var errNoSharedKey = errors.New("with a shared database, give all nodes the same signing_key: make one with \"openssl rand -base64 48 > signing.key\", " +
+	"copy it to every node and start each with --signing-key-file signing.key (or PRESENCE_SIGNING_KEY_FILE)")
+
 // watch tells Prometheus the numbers that the parts keep themselves.
 func (a *app) watch() {
-	count, engine := a.auth.Counters(), a.engine.Stats()
+	count := a.auth.Counters()
 	a.metrics.Watch(metrics.Watched{
 		Users: func() presence.Counts {
-			counts, _ := a.engine.Counts(context.Background()) // the embedded engine always knows
+			counts, _ := a.engine.Counts(context.Background()) // what is in memory here: it always knows
 			return counts
 		},
-		Stalls: engine.Stalls.Load, BreakerTrips: engine.BreakerTrips.Load, BreakerOpen: engine.BreakerOpen.Load,
 		LoginsAccepted: count.Logins.Load, LoginsRefused: count.LoginsFailed.Load, LoginsThrottled: count.LoginsThrottled.Load,
 		Registrations: count.Registrations.Load, TokensRefused: count.TokensRefused.Load,
 		HashRuns: count.HashRuns.Load, HashesRefused: count.HashesRefused.Load,
 		SessionLoads: count.SessionLoads.Load, CachedSessions: a.auth.CachedSessions,
-		StoreActs:    func() uint64 { return a.store.Stats().Acts },
-		StoreCommits: func() uint64 { return a.store.Stats().Commits },
 	})
+	a.metrics.Watch(a.backing.watched)
+	a.metrics.WatchShared(a.backing.shared)
 }
 
 // door is a part through which requests come in. It returns when ctx ends and its last request is answered.
@@ -162,7 +161,7 @@ func (a *app) run(ctx context.Context, opened func(context.Context) error, doors
 			return err
 		}
 		a.startParts(parts, partsCtx)
-		a.ready.Start(httpd.Check{Name: "store", Run: a.store.Ping}, diskCheck(a.store))
+		a.ready.Start(a.checks...)
 		front.Go(func() error { return a.serveControl(frontCtx) })
 		return opened(frontCtx)
 	})
@@ -200,10 +199,12 @@ func (a *app) startParts(parts *errgroup.Group, ctx context.Context) {
 	parts.Go(func() error { return a.tracker.Run(ctx) })
 	parts.Go(func() error { return a.auth.Run(ctx) })
 	parts.Go(func() error { return a.purge(ctx) })
-	parts.Go(func() error { return probeDisk(ctx, a.store) })
+	for _, run := range a.backing.runs {
+		parts.Go(func() error { return run(ctx) })
+	}
 	parts.Go(func() error {
 		select {
-		case <-a.store.Failed():
+		case <-a.failed:
 			return fmt.Errorf("the disk failed: %w", a.store.Ping(ctx))
 		case <-ctx.Done():
 			return nil
@@ -265,9 +266,7 @@ func (a *app) close() error {
 		_ = a.control.Close() // once more after serveControl is fine
 		_ = os.Remove(dataDir(a.cfg.Data).socket())
 	}
-	if a.store != nil {
-		err = a.store.Close()
-	}
+	err = a.backing.close()
 	if a.unlock != nil {
 		a.unlock()
 	}
@@ -285,8 +284,11 @@ func stopped(err error) error {
 	return err
 }
 
-// nodeName is what changes say they come from.
-func nodeName() string {
+// nodeName is what changes say they come from: the configured name, or the machine's.
+func nodeName(cfg *config.Config) string {
+	if cfg.Node != "" {
+		return cfg.Node
+	}
 	name, err := os.Hostname()
 	if err != nil {
 		return "presence"

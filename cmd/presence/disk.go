@@ -7,6 +7,7 @@ import (
 
 	"github.com/offchat/presence/internal/httpd"
 	"github.com/offchat/presence/internal/metrics"
+	"github.com/offchat/presence/internal/sqlite"
 )
 
 // diskStore is a store on this machine's disk, which may be full.
@@ -45,13 +46,13 @@ func probeDisk(ctx context.Context, s diskStore) error {
 	}
 }
 
-// watchDisk tells Prometheus about the disk.
-func (a *app) watchDisk() {
-	a.metrics.WatchDisk(metrics.Disk{
-		Full:    func() bool { _, full := a.store.Full(); return full },
-		Refused: func() uint64 { return a.store.Stats().Refused },
+// watchDisk tells Prometheus about the disk that a data directory lies on.
+func watchDisk(m *metrics.Metrics, store *sqlite.Store, data string) {
+	m.WatchDisk(metrics.Disk{
+		Full:    func() bool { _, full := store.Full(); return full },
+		Refused: func() uint64 { return store.Stats().Refused },
 		Free: func() float64 {
-			free, _, err := space(a.cfg.Data)
+			free, _, err := space(data)
 			if err != nil {
 				return -1
 			}

@@ -30,6 +30,13 @@ type Config struct {
 	// database with people's e-mail addresses is left lying in a source tree.
 	Data string `key:"data" as:"path" help:"Data directory: database, keys, control socket. Default: $XDG_DATA_HOME/presence, else ~/.local/share/presence."`
 
+	// Database and Engine are what several nodes share. Both are secrets, because they hold passwords.
+	Database Secret `key:"database" as:"database" help:"PostgreSQL database that several nodes share, postgres://USER:PASSWORD@HOST:5432/NAME. Default: an embedded database in the data directory."`
+	Engine   Secret `key:"engine" as:"engine" help:"Valkey or Redis 7 that several nodes share presence in: redis://HOST:6379, rediss:// with TLS, unix:///SOCKET; Sentinel: redis://HOST:26379?addr=HOST:26379&master_set=NAME; Cluster: redis://HOST:6379?addr=HOST:6379. Needs database. Default: embedded."`
+
+	// Node names this server among several, in changes and metrics.
+	Node string `key:"node" as:"name" help:"Name of this server among several, such as a; no two may have the same. Default: the machine's name."`
+
 	// OfflineAfter is how long an online user may be silent before being shown offline. Two minutes is the
 	// founding document's value; clients beat every 30 s, so three beats may be lost.
 	OfflineAfter time.Duration `key:"offline_after" default:"2m" min:"1s" max:"24h" help:"Silence after which somebody is offline. At least twice heartbeat_interval."`

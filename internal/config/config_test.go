@@ -76,6 +76,7 @@ func TestEverySettingCanBeWrittenEverywhere(t *testing.T) {
 		"listen": "0.0.0.0:9000", "ops_listen": "127.0.0.1:9001", "data": "/srv/p", "offline_after": "1d",
 		"heartbeat_interval": "40s", "refresh_interval": "11s", "sweep_interval": "2s", "leave_grace": "12s",
 		"idle_after": "6m", "access_token_lifetime": "61m", "refresh_token_lifetime": "1d12h",
+		"database": "postgres://presence:p%40ss@db:5432/presence", "engine": "valkey://:pw@cache:6379", "node": "a-1",
 		"signing_key": goodKey, "signing_keys_old": goodKey + "x," + goodKey + "y",
 		"cors_origins":    "https://a.example,http://localhost:5173",
 		"trusted_proxies": "10.0.0.0/8,::1", "history_retention": "30d", "log_level": "debug", "log_format": "json",
@@ -119,6 +120,7 @@ func TestDefaultsAreTheDocumentedOnes(t *testing.T) {
 		"listen": "127.0.0.1:8000", "ops_listen": "off", "data": "/home/ann/.local/share/presence",
 		"offline_after": "2m", "heartbeat_interval": "30s", "refresh_interval": "10s", "sweep_interval": "1s",
 		"leave_grace": "10s", "idle_after": "5m", "access_token_lifetime": "1h", "refresh_token_lifetime": "7d",
+		"database": "", "engine": "", "node": "",
 		"signing_key": "", "signing_keys_old": "", "cors_origins": "", "trusted_proxies": "",
 		"history_retention": "90d", "log_level": "info", "log_format": "auto",
 	}

@@ -231,6 +231,10 @@ func (l *loader) together() {
 			"%s is less than access_token_lifetime (%s): nobody could use it", FormatDuration(c.RefreshTokenLifetime),
 			FormatDuration(c.AccessTokenLifetime))
 	}
+	if fine("engine", "database") && c.Engine != "" && c.Database == "" {
+		l.refuse("engine", c.SourceOf("engine"),
+			"needs database: nodes that share presence must share accounts and sessions too; give the URL of a PostgreSQL database")
+	}
 	if fine("listen", "ops_listen") && c.OpsListen == c.Listen && !strings.HasSuffix(c.Listen, ":0") {
 		l.refuse("ops_listen", c.SourceOf("ops_listen"),
 			"is the public address %s: metrics and profiles must not be public", c.Listen)

@@ -71,6 +71,9 @@ func (s *setting) read(t reflect.Type, words []string) (any, error) {
 	case reflect.TypeFor[time.Duration]():
 		return s.readDuration(words[0])
 	case reflect.TypeFor[Secret]():
+		if schemes := sharedSchemes[s.as]; schemes != nil {
+			return readShared(words[0], schemes)
+		}
 		return readSecret(words[0])
 	case reflect.TypeFor[[]Secret]():
 		return each(words, readSecret)
@@ -112,6 +115,8 @@ func (s *setting) readWord(text string) (string, error) {
 			return "", errors.New("is not the path of a directory")
 		}
 		return text, nil
+	case s.as == "name":
+		return readName(text)
 	default:
 		return readAddress(text)
 	}
@@ -132,6 +137,37 @@ func readAddress(text string) (string, error) {
 	}
 	if strings.ContainsAny(host, " /@\\?#") {
 		return "", fmt.Errorf("%q: %q is not a host", text, host)
+	}
+	return text, nil
+}
+
+// sharedSchemes are the forms of URLs of what nodes share, by the settings that take them.
+var sharedSchemes = map[string][]string{
+	"database": {"postgres", "postgresql"},
+	"engine":   {"redis", "rediss", "valkey", "valkeys", "unix"},
+}
+
+// readShared reads a URL. Its errors leave it out: it may hold a password.
+func readShared(text string, schemes []string) (Secret, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("is not a URL; write %s://…, with special characters of a password as %%XX", schemes[0])
+	case !slices.Contains(schemes, u.Scheme):
+		return "", fmt.Errorf("begins with none of %s://", strings.Join(schemes, "://, "))
+	case u.Host == "" && u.Path == "":
+		return "", errors.New("names no server")
+	}
+	return Secret(text), nil
+}
+
+// readName takes what can stand in logs, metrics and history as it is.
+func readName(text string) (string, error) {
+	ok := func(r rune) bool {
+		return r == '.' || r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+	}
+	if text == "" || len(text) > 63 || strings.ContainsFunc(text, func(r rune) bool { return !ok(r) }) {
+		return "", fmt.Errorf("%q is not a name of letters, digits, dots, hyphens and underscores, 63 at most", text)
 	}
 	return text, nil
 }

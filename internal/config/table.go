@@ -146,6 +146,8 @@ func Flags() (grammar any, given func() map[string]string) {
 // placeholder is what stands for the value in --help: the default, where there is one.
 func (s *setting) placeholder() string {
 	switch {
+	case sharedSchemes[s.as] != nil:
+		return "URL"
 	case s.secret:
 		return "SECRET"
 	case s.def != "":

@@ -11,7 +11,7 @@ import (
 
 func TestHealthNeverTouchesTheStore(t *testing.T) {
 	ready := &Readiness{}
-	ready.Start(Check{"store", func(context.Context) error { t.Error("the store was asked"); return nil }})
+	ready.Start(Check{Name: "store", Run: func(context.Context) error { t.Error("the store was asked"); return nil }})
 	address := start(t, Options{Ready: ready})
 	for _, path := range []string{"/healthz", "/livez"} {
 		if resp, body := send(t, "GET", "http://"+address+path, ""); resp.StatusCode != 200 || body != `{"status":"ok"}` {
@@ -27,8 +27,8 @@ func TestHealthNeverTouchesTheStore(t *testing.T) {
 }
 
 func TestReadinessAndItsReasons(t *testing.T) {
-	fine := Check{"store", func(context.Context) error { return nil }}
-	away := Check{"store", func(context.Context) error { return errors.New("database is locked") }}
+	fine := Check{Name: "store", Run: func(context.Context) error { return nil }}
+	away := Check{Name: "store", Run: func(context.Context) error { return errors.New("database is locked") }}
 	const allWell = `{"status":"ready","checks":[{"name":"server","ok":true},{"name":"store","ok":true}]}`
 	tests := []struct {
 		name   string
@@ -88,7 +88,7 @@ func TestReadinessAndItsReasons(t *testing.T) {
 func TestStrangersCannotLoadTheChecks(t *testing.T) {
 	asked := 0
 	ready := &Readiness{}
-	ready.Start(Check{"store", func(context.Context) error { asked++; return nil }})
+	ready.Start(Check{Name: "store", Run: func(context.Context) error { asked++; return nil }})
 	for range 50 {
 		ready.state(t.Context())
 	}

@@ -37,3 +37,6 @@ func (e *Engine) Heard(since time.Time) iter.Seq[presence.Seen] {
 		}
 	}
 }
+
+// Holding reports whether the breaker that all nodes share is open.
+func (e *Engine) Holding() bool { return e.clock.present() < e.held.Load() }
