@@ -21,6 +21,7 @@ import (
 type database interface {
 	presence.Store
 	presence.ReportStore
+	presence.DeskStore
 }
 
 // engine is what every engine can do that a server runs on.
