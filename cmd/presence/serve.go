@@ -23,6 +23,7 @@ import (
 	"github.com/offchat/presence/internal/compat"
 	"github.com/offchat/presence/internal/config"
 	"github.com/offchat/presence/internal/httpd"
+	"github.com/offchat/presence/internal/realtime"
 	"github.com/offchat/presence/wire"
 )
 
@@ -89,10 +90,12 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 		BaseURL: httpd.BaseURL, Origin: origin, AllowOrigin: socketOrigins(a, public.Addr()),
 		Metrics: a.metrics, Log: log,
 	})
+	var feed *realtime.Feed
 	v1 := api.New(api.Config{
 		Auth: a.auth, Presence: a.tracker, Store: a.store, Touch: a.toucher, Settings: told(cfg), Version: build().Version, Origin: origin, Log: log,
+		Node: nodeName(cfg), OnJob: func(j wire.FeedJob) { feed.Job(j) },
 	})
-	feed := newFeed(a, cfg, v1, socketOrigins(a, public.Addr()))
+	feed = newFeed(a, cfg, v1, socketOrigins(a, public.Addr()))
 	live, ownsLive := feedRoutes(feed)
 	site := http.NewServeMux()
 	if err := registerSite(site, &pages{auth: a.auth, store: a.store, origin: origin, log: log}); err != nil {
@@ -133,6 +136,7 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 		func(ctx context.Context) error { return server.Serve(ctx, public) },
 		contract.Run,
 		feed.Run,
+		v1.Run,
 	}
 	where := addresses{public: public.Addr()}
 	if ops != nil {

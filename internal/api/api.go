@@ -44,6 +44,7 @@ type Store interface {
 	presence.ReportStore
 	presence.DeskStore
 	Session(ctx context.Context, id presence.SessionID) (presence.LoginSession, error)
+	Durable(ctx context.Context, act func(tx presence.Tx) error) error
 }
 
 // Toucher takes the word of backends that people are active. tracker.Toucher is one.
@@ -63,6 +64,10 @@ type Config struct {
 	Settings wire.Settings
 	// Version is the version of the program, for the document.
 	Version string
+	// Node names this node where several work together.
+	Node string
+	// OnJob, if there is one, is told how far jobs are. It must be quick.
+	OnJob func(wire.FeedJob)
 	// Origin returns where a request comes from, for activity and audit. The default is the address of the
 	// connection.
 	Origin func(*http.Request) presence.Origin
@@ -84,6 +89,7 @@ type Handler struct {
 	spec   []byte // the document
 
 	accounts *accountPages // of the roster
+	jobs     jobs
 	live     deviceTotal
 	page     []byte // its page
 }
@@ -104,7 +110,7 @@ func New(cfg Config) *Handler {
 			return presence.Origin{IP: r.RemoteAddr, UserAgent: r.UserAgent()}
 		}
 	}
-	h := &Handler{Config: cfg, mux: http.NewServeMux(), need: map[string]Access{}, scopes: map[string]presence.Scope{}, accounts: newAccountPages(cfg.Store)}
+	h := &Handler{Config: cfg, mux: http.NewServeMux(), need: map[string]Access{}, scopes: map[string]presence.Scope{}, accounts: newAccountPages(cfg.Store), jobs: jobs{wake: make(chan struct{}, 1)}}
 	h.api = humago.New(h.mux, document(cfg.Version))
 	h.api.UseMiddleware(h.door)
 	h.register()
@@ -192,6 +198,14 @@ func safetyHeaders(h http.Header) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	h.Set("Vary", "Authorization, Origin")
+}
+
+// Run does what goes on behind requests, until ctx ends.
+func (h *Handler) Run(ctx context.Context) error {
+	if _, err := h.accounts.view(ctx); err != nil && ctx.Err() == nil { // so that the first page opens as fast as the next
+		h.Log.LogAttrs(ctx, slog.LevelWarn, "accounts could not be read ahead", slog.Any("err", err))
+	}
+	return h.runJobs(ctx)
 }
 
 // OpenAPI returns the document, for those who generate from it or add to it while wiring up.

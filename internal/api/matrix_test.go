@@ -58,7 +58,7 @@ const actors = "AUOMDBRTNV"
 func readMatrix(t *testing.T) map[string]string {
 	t.Helper()
 	rows := map[string]string{}
-	for _, line := range strings.Split(strings.TrimSpace(matrix), "\n") {
+	for _, line := range strings.Split(strings.TrimSpace(strings.TrimSpace(matrix)+deskMatrix), "\n") {
 		words := strings.Fields(line)
 		if len(words) != 2+len(actors) {
 			t.Fatalf("row %q has %d cells", line, len(words)-2)
@@ -177,6 +177,15 @@ func (w *matrixWorld) ask(method, path, op string, actor rune) int {
 		"POST /api/v1/touch":                   fmt.Sprintf(`{"ids":["%d"]}`, target.id),
 		"POST /api/v1/tokens":                  `{"name":"made","scopes":["read"]}`,
 	}[method+" "+path]
+	if strings.HasSuffix(path, "/acts") {
+		body = `{"act":"force_logout"}`
+	}
+	if path == "/api/v1/jobs" && method == "POST" {
+		body = fmt.Sprintf(`{"act":"lift","ids":["%d"],"expected":1}`, target.id)
+	}
+	if strings.Contains(path, "{job}") {
+		path = strings.ReplaceAll(path, "{job}", w.job(w.login("boss").Access, fmt.Sprintf(`{"act":"hold","status":"away","ids":["%d"],"expected":1}`, target.id)).ID)
+	}
 	path = strings.NewReplacer("{id}", fmt.Sprint(target.id), "{session}", target.session.String(), "{token}", "1").Replace(path)
 	if strings.HasSuffix(path, "/history") {
 		path += "?from=2026-01-02T03:04:05Z&to=2026-01-03T00:00:00Z"

@@ -20,6 +20,7 @@ func (h *Handler) register() {
 	h.registerUsers()
 	h.registerStatistics()
 	h.registerTransitions()
+	h.registerJobs()
 	h.registerBackends()
 }
 

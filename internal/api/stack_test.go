@@ -137,6 +137,12 @@ func (s *stack) again(name string) auth.Tokens {
 // ask sends one request to the handler.
 func (s *stack) ask(method, path, token, body string) *httptest.ResponseRecorder {
 	s.t.Helper()
+	return s.askWith(method, path, token, body)
+}
+
+// askWith is ask with headers: names and values in turn.
+func (s *stack) askWith(method, path, token, body string, header ...string) *httptest.ResponseRecorder {
+	s.t.Helper()
 	r := httptest.NewRequestWithContext(s.t.Context(), method, "http://base.test"+path, strings.NewReader(body))
 	if body == "" {
 		r.Body, r.ContentLength = http.NoBody, 0
@@ -145,6 +151,9 @@ func (s *stack) ask(method, path, token, body string) *httptest.ResponseRecorder
 	}
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
 	}
 	w := httptest.NewRecorder()
 	s.h.ServeHTTP(w, r)

@@ -22,6 +22,8 @@ type deed struct {
 	remove bool
 	// scope lets the token of a backend do it; 0: only people may.
 	scope presence.Scope
+	// with, if there is one, runs in the act.
+	with func(tx presence.Tx) error
 }
 
 // outcome is what an act did, for those who have to be told.
@@ -80,6 +82,16 @@ func (s *Service) perform(tx presence.Tx, actor Identity, user presence.UserID, 
 	}
 	if !did.after.MaySignIn() { // nobody else is ever shown as present
 		if did.lifted, err = dropHold(tx, user); err != nil {
+			return outcome{}, err
+		}
+	}
+	if before.Status == presence.AccountSuspended && (did.after.Status != presence.AccountSuspended || d.action == "suspend") || d.remove {
+		if err := forgetSuspension(tx, user); err != nil {
+			return outcome{}, err
+		}
+	}
+	if d.with != nil {
+		if err := d.with(tx); err != nil {
 			return outcome{}, err
 		}
 	}

@@ -180,7 +180,7 @@ func New(cfg Config) (*Service, error) {
 // sweepEvery is how often Run drops what is out of its time.
 const sweepEvery = time.Minute
 
-// Run forgets ended sessions and settled throttles from time to time, until ctx ends, and where several nodes
+// Run forgets ended sessions and settled throttles and ends suspensions from time to time, until ctx ends, and where several nodes
 // share the store it carries what the others did into memory (nodes.go). With a store of its own the Service works
 // without it; it only holds more memory then, within its bounds.
 func (s *Service) Run(ctx context.Context) error {
@@ -205,6 +205,7 @@ func (s *Service) Run(ctx context.Context) error {
 			now := s.now()
 			s.cache.sweep(now)
 			s.throttle.sweep(now)
+			s.endSuspensions(ctx)
 		}
 	}
 }

@@ -19,10 +19,10 @@ const (
 )
 
 // notes are frames of which the newest says it all: one that was not sent yet is replaced, so a slow reader is owed
-// two at most. They belong to a connection's mu.
+// three at most. They belong to a connection's mu.
 type notes struct {
-	accounts, seen *frame
-	looked         []looked // what seen is about; a seen that is replaced would be lost, so none is made while one waits
+	accounts, seen, job *frame
+	looked              []looked // what seen is about; a seen that is replaced would be lost, so none is made while one waits
 }
 
 // looked is what a reader was told of a user it looks at.
@@ -33,15 +33,15 @@ type looked struct {
 	held    bool
 }
 
-func (n *notes) any() bool { return n.accounts != nil || n.seen != nil }
+func (n *notes) any() bool { return n.accounts != nil || n.seen != nil || n.job != nil }
 
 func (n *notes) take() (frames []*frame) {
-	for _, f := range []*frame{n.accounts, n.seen} {
+	for _, f := range []*frame{n.accounts, n.seen, n.job} {
 		if f != nil {
 			frames = append(frames, f)
 		}
 	}
-	n.accounts, n.seen = nil, nil
+	n.accounts, n.seen, n.job = nil, nil, nil
 	return frames
 }
 
@@ -50,6 +50,14 @@ func (f *Feed) AccountsChanged() {
 	select {
 	case f.hub.accounts <- struct{}{}:
 	default: // somebody said so already
+	}
+}
+
+// Job tells the readers of scope all how far a job is, without waiting. Who is slow is told the newest of several.
+func (f *Feed) Job(told wire.FeedJob) {
+	frame := plain(told)
+	for _, c := range f.hub.members(f.hub.all) {
+		c.note(func(n *notes) { n.job = frame })
 	}
 }
 

@@ -21,6 +21,16 @@ export type Cause =
   | 'forced'
   | 'admin'
 
+/** FeedJob says, in scope all, how far a job is. */
+export interface FeedJob {
+  t: 'job'
+  id: string
+  state: 'waiting' | 'running' | 'done' | 'cancelled' | 'failed' | 'interrupted'
+  total: number
+  ok: number
+  failed: number
+}
+
 /** Presence is one person's presence, as the caller may know it. A person who keeps their status to themselves looks like one who is offline and whose last_seen is not given. */
 export interface Presence {
   /** The user's id. */
@@ -41,6 +51,8 @@ export interface Presence {
 export interface PresenceQuery {
   /** Ids of users, answered in this order. */
   ids: string[]
+  /** With an API token: the user whom the answer is shown to. It then has what this user may see: who hides does not see, and sees themselves. */
+  viewer?: string
 }
 
 /** PresenceList answers a PresenceQuery. */
@@ -229,6 +241,7 @@ export type ClientFrame =
 
 /** What the server says over the feed. */
 export type ServerFrame =
+  | FeedJob
   | FeedHello
   | FeedSnap
   | FeedDelta

@@ -23,6 +23,91 @@ export type Cause =
 
 export type Role = 'user' | 'moderator' | 'admin'
 
+/** Act is what an admin does to an account. */
+export interface Act {
+  /** What is done. trash can be undone by restore; delete and forget_history are for good. */
+  act: 'force_logout' | 'set_status' | 'hold' | 'lift' | 'approve' | 'reject' | 'suspend' | 'ban' | 'activate' | 'trash' | 'restore' | 'delete' | 'forget_history'
+  /** For set_status and hold. */
+  status?: Status
+  /** When a hold or a suspend ends by itself, in the future. Absent: when it is ended. */
+  until?: string
+  /** Beside a hold. */
+  note?: string
+  /** For the audit. */
+  reason?: string
+}
+
+/** NewJob asks for an act on many accounts: those of IDs, or those that Filter finds. */
+export interface NewJob extends Act {
+  /** The users. Either these or filter. */
+  ids?: string[]
+  /** The filters of list_users, as a query; empty: everybody. */
+  filter?: string
+  /** How many users are meant. When the filter finds another number, nothing is done (409). */
+  expected: number
+}
+
+/** Job is an act on many accounts, or the undoing of one. */
+export interface Job extends Act {
+  id: string
+  filter?: string
+  /** The id of the admin whose job it is. */
+  by: string
+  by_name: string
+  /** failed: the admin may not do this any more, or the store failed; interrupted: the server ended in the middle. What was done before stays done. */
+  state: 'waiting' | 'running' | 'done' | 'cancelled' | 'failed' | 'interrupted'
+  /** Why it failed or was interrupted. */
+  detail?: string
+  total: number
+  ok: number
+  failed: number
+  /** Not done (yet). Of an interrupted job, up to a second's worth of these were done without being noted; the audit has them, with request_id = the job's id. */
+  left: number
+  /** When it was asked for. */
+  at: string
+  began: string | null
+  ended: string | null
+  /** Until when it can be undone. Null: it cannot. */
+  undo_until: string | null
+  /** The job that undoes it. */
+  undone_by?: string
+  /** The job that this one undoes. */
+  undo_of?: string
+}
+
+/** JobList is the jobs of the last day, newest first. */
+export interface JobList {
+  items: Job[]
+}
+
+/** JobRow is what became of one account in a job. */
+export interface JobRow {
+  user: string
+  username?: string
+  ok: boolean
+  /** Why not, for programs. */
+  code?: string
+  /** Why not, for people. */
+  detail?: string
+}
+
+/** JobRows is a page of rows, in the order in which they were done. */
+export interface JobRows {
+  items: JobRow[]
+  /** Hand it in as cursor for the next page. Null: there is none (yet). */
+  next_cursor: string | null
+}
+
+/** FeedJob says, in scope all, how far a job is. */
+export interface FeedJob {
+  t: 'job'
+  id: string
+  state: 'waiting' | 'running' | 'done' | 'cancelled' | 'failed' | 'interrupted'
+  total: number
+  ok: number
+  failed: number
+}
+
 /** Presence is one person's presence, as the caller may know it. A person who keeps their status to themselves looks like one who is offline and whose last_seen is not given. */
 export interface Presence {
   /** The user's id. */
@@ -43,6 +128,8 @@ export interface Presence {
 export interface PresenceQuery {
   /** Ids of users, answered in this order. */
   ids: string[]
+  /** With an API token: the user whom the answer is shown to. It then has what this user may see: who hides does not see, and sees themselves. */
+  viewer?: string
 }
 
 /** PresenceList answers a PresenceQuery. */
@@ -100,8 +187,8 @@ export interface Account {
 export interface Session {
   /** 16 hexadecimal digits. */
   id: string
-  /** login: signed in here; foreign: a token that was issued elsewhere; stand_in: somebody an admin set present, or a restart kept so, without a session. */
-  kind: 'login' | 'foreign' | 'stand_in'
+  /** login: signed in here; foreign: a token that was issued elsewhere; touch: a backend or proxy speaks for the person, user_agent names it; stand_in: somebody an admin set present, or a restart kept so, without a session. */
+  kind: 'login' | 'foreign' | 'touch' | 'stand_in'
   /** The session of this very request. */
   current: boolean
   created_at: string | null
@@ -318,7 +405,7 @@ export interface WeekDay {
 export interface AuditEntry {
   id: string
   at: string
-  /** The id of the admin; empty: the command line on the server's machine. */
+  /** The id of the admin; negative: an API token, by its id; empty: the command line on the server's machine. */
   actor: string
   action: string
   target: string
@@ -389,6 +476,78 @@ export interface ProblemField {
   field: string
   detail: string
   bound?: string
+}
+
+/** Touch tells that people are active. */
+export interface Touch {
+  /** Ids of users. */
+  ids: string[]
+  /** What the backend calls itself; shown where the person's devices are. Each source is a device of its own. Default: the name of the token. */
+  source?: string
+}
+
+/** Touched says whom a Touch did not reach. */
+export interface Touched {
+  /** How many were taken, those within 5 s of another word too. */
+  touched: number
+  /** There is no such user. */
+  unknown: string[]
+  /** They may not be present. */
+  refused: TouchedRefusal[]
+}
+
+/** TouchedRefusal is somebody who may not be present. */
+export interface TouchedRefusal {
+  id: string
+  /** not_active: the account is pending, suspended, banned or closed; logged_out: thrown out within the last 30 s. */
+  reason: 'not_active' | 'logged_out'
+}
+
+/** Reason says why an act was done. */
+export interface Reason {
+  /** Kept in the audit. */
+  reason?: string
+}
+
+/** NewToken asks for a token of a backend. */
+export interface NewToken {
+  /** What it is for. */
+  name: string
+  /** What it may do. */
+  scopes: 'touch' | 'read' | 'tickets' | 'logout' | 'admin:read'
+  /** When it ends, within ten years. Absent: when it is revoked. */
+  expires_at?: string
+}
+
+/** Token is a token of a backend, without its secret. */
+export interface Token {
+  id: string
+  name: string
+  scopes: string[]
+  /** How the token begins, to tell it by. */
+  hint: string
+  status: 'active' | 'expired' | 'revoked'
+  /** The id of the admin; empty: the command line. */
+  created_by: string
+  created_at: string
+  /** Null: when it is revoked. */
+  expires_at: string | null
+  /** Null: never. */
+  last_used_at: string | null
+  revoked_at: string | null
+  revoked_by?: string
+}
+
+/** MadeToken is a token that was just made. */
+export interface MadeToken extends Token {
+  /** The token itself. It is told this once: only a hash is kept. Send it as Authorization: Bearer TOKEN. */
+  token: string
+}
+
+/** TokenList is all tokens of backends. */
+export interface TokenList {
+  /** Oldest first. */
+  items: Token[]
 }
 
 /** FeedUser is one user's presence in a frame of the feed: the whole state, never a difference. Moments are milliseconds since 1970 UTC. What is missing is not known, or not for the reader to know. */
@@ -626,6 +785,7 @@ export type ClientFrame =
 
 /** What the server says over the feed. */
 export type ServerFrame =
+  | FeedJob
   | FeedHello
   | FeedSnap
   | FeedDelta

@@ -1,0 +1,12 @@
+package api
+
+// deskMatrix is the part of matrix that is about the dashboard's desk; none of it is for API tokens.
+const deskMatrix = `
+POST   /users/{id}/acts                1 3 3 3 2 1 1 3 3 1
+POST   /jobs                           1 3 - 3 2 1 1 3 3 1
+GET    /jobs                           1 3 - 3 2 1 1 3 3 1
+GET    /jobs/{job}                     1 3 - 3 2 1 1 3 3 1
+GET    /jobs/{job}/rows                1 3 - 3 2 1 1 3 3 1
+POST   /jobs/{job}/cancel              1 3 - 3 9 1 1 3 3 1
+POST   /jobs/{job}/undo                1 3 - 3 2 1 1 3 3 1
+`
