@@ -72,7 +72,7 @@ type Query struct {
 
 // Record introduces a user to an engine. Sessions are those that had a lease; each gets a fresh full one.
 // The status of the record wins: an offline one has no sessions, the sessions of an online or away one are
-// made to agree, and where there are none a StandIn is. A hold outranks both.
+// made to agree, and where there are none a StandIn is. A hold outranks both; one's own word only lowers an online one.
 type Record struct {
 	Presence
 	Sessions []Session
@@ -86,13 +86,14 @@ func (r Record) State(due time.Duration) State {
 		User: r.User, Status: r.Status, Cause: r.Cause, LastSeen: r.LastSeen, Since: r.Since, Version: r.Version,
 		Hold: r.Hold,
 	}
-	if s.Hold.Active {
-		s.Status = s.Hold.Status
-	} else if s.Status == Offline {
+	switch own := s.Hold.Own(s.User); {
+	case s.Status == Offline && (own || !s.Hold.Active):
 		return s
+	case s.Hold.Active:
+		s.Status = s.Hold.Status
 	}
 	s.Sessions = slices.Clone(r.Sessions)
-	if len(s.Sessions) == 0 && !s.Hold.Active {
+	if len(s.Sessions) == 0 && (!s.Hold.Active || s.Hold.Own(s.User)) {
 		s.Sessions = []Session{{ID: StandIn, Idle: s.Status == Away}}
 	}
 	anyActive := slices.ContainsFunc(s.Sessions, func(one Session) bool { return !one.Idle })

@@ -108,13 +108,19 @@ type Session struct {
 	Beats bool
 }
 
-// Hold is an admin's override. It outranks all signals until it ends; underneath, signals go on.
+// Hold is an admin's override. It outranks all signals until it ends; underneath, signals go on. One's own word (Own)
+// is kept in the same place and says less: away at most, for as long as signals say that one is there at all.
 type Hold struct {
 	Active bool
 	Status Status
 	Until  time.Time
 	Note   string
 	Actor  UserID
+}
+
+// Own reports whether the hold is the user's own word that they are away, and not an admin's.
+func (h Hold) Own(user UserID) bool {
+	return h.Active && h.Status == Away && h.Actor == user && user != Everybody
 }
 
 // State is everything the rule knows of one user. The zero State is somebody who was never seen.
@@ -129,6 +135,9 @@ type State struct {
 	Sessions []Session
 	Hold     Hold
 }
+
+// Held reports whether an admin's hold decides the status.
+func (s *State) Held() bool { return s.Hold.Active && !s.Hold.Own(s.User) }
 
 // Lease is how long a sign of life counts that declares its interval or says it is hidden: two missed beats
 // and some slack, at least OfflineAfter; the declaration counts for at most MaxDeclaredLease.
@@ -163,7 +172,7 @@ func (p Policy) Lease(hidden bool, interval time.Duration) time.Duration {
 //	deleted     as forced; the engine forgets the user         stays      forced
 //	set         online, away: every live session renewed and active, or idle; a stand-in where none is.
 //	            offline: every lease ends. Moves last_seen unless away (as recorded).        admin
-//	hold, lift  the override begins, ends                      stays      admin
+//	hold, lift  the override begins, ends                      stays      admin; idle, active for one's own word
 //
 // A sign of life never shortens a lease. Engines refuse signals of closed sessions before they ask Next
 // (see Engine.Signal).
@@ -205,7 +214,11 @@ func (p Policy) Next(s State, sig Signal, now time.Duration) (State, Change, boo
 	case Silence:
 		cause, who = s.expire(now)
 		if s.Hold.Active && !s.Hold.Until.IsZero() && !sig.At.Before(s.Hold.Until) {
-			s.Hold, cause = Hold{}, CauseAdmin
+			cause = CauseAdmin
+			if s.Hold.Own(s.User) {
+				cause = CauseActive
+			}
+			s.Hold = Hold{}
 		}
 	case Logout:
 		s.seen(sig.At)
@@ -225,9 +238,15 @@ func (p Policy) Next(s State, sig Signal, now time.Duration) (State, Change, boo
 	case SetHold:
 		s.Hold = Hold{Active: true, Status: sig.Status, Until: sig.Until, Note: sig.Note, Actor: sig.Actor}
 		cause = CauseAdmin
+		if s.Hold.Own(s.User) {
+			cause = CauseIdle
+		}
 	case LiftHold:
-		s.Hold = Hold{}
 		cause = CauseAdmin
+		if s.Hold.Own(s.User) && sig.Actor == s.User {
+			cause = CauseActive
+		}
+		s.Hold = Hold{}
 	}
 
 	from, to := s.Status, s.merge()
@@ -263,15 +282,17 @@ func (sig Signal) Closes(before State) []SessionID {
 
 func (sig Signal) endsAll() bool { return sig.Session == EverySession || sig.Kind == Deleted }
 
-// merge derives the status from the sessions: the most present one wins, and a hold outranks them all.
+// merge derives the status from the sessions: the most present one wins, and a hold outranks them all. One's own
+// word makes nobody present who is not there.
 func (s *State) merge() Status {
-	if s.Hold.Active {
+	if s.Held() {
 		return s.Hold.Status
 	}
+	own := s.Hold.Active
 	status := Offline
 	for _, one := range s.Sessions {
 		switch {
-		case one.Live && !one.Idle:
+		case one.Live && !one.Idle && !own:
 			return Online
 		case one.Live:
 			status = Away

@@ -68,6 +68,8 @@ func TestNext(t *testing.T) {
 		{"an admin sets online where nobody is signed in", offline, Signal{Kind: Set, Status: Online, Actor: 9}, Online, CauseAdmin, moves},
 		{"a hold outranks a heartbeat", held, Signal{Kind: Heartbeat, Session: 700}, Away, CauseNone, moves},
 		{"a hold ends by itself", held, Signal{Kind: Silence}, Online, CauseAdmin, stays},
+		{"one's own away lowers", online, Signal{Kind: SetHold, Status: Away, Actor: 1}, Away, CauseIdle, stays},
+		{"an admin's offline on themselves is a hold", online, Signal{Kind: SetHold, Status: Offline, Actor: 1}, Offline, CauseAdmin, stays},
 		{"a hold is lifted", held, Signal{Kind: LiftHold, Actor: 9}, Online, CauseAdmin, stays},
 		{"a hold begins", online, Signal{Kind: SetHold, Status: Offline, Actor: 9}, Offline, CauseAdmin, stays},
 	}

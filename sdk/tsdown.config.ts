@@ -2,7 +2,7 @@ import { defineConfig, type UserConfig } from 'tsdown'
 
 // Each entry is built by itself, so that a page loads one file for each that it uses.
 const library: UserConfig = {
-  target: 'es2021',
+  target: 'es2022',
   platform: 'neutral',
   format: ['esm', 'cjs'],
   fixedExtension: true,

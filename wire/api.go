@@ -43,6 +43,13 @@ type Privacy struct {
 	HideLastSeen bool `json:"hide_last_seen" doc:"Others are not given your last_seen and since; you are not given theirs."`
 }
 
+// OwnStatus is what somebody says about their status themselves.
+type OwnStatus struct {
+	Status string     `json:"status" enum:"away,auto" doc:"away: wherever you are active, you are away. auto: your devices decide."`
+	Until  *time.Time `json:"until,omitempty" doc:"When away ends by itself, in the future. Absent: when you say auto."`
+	Text   string     `json:"text,omitempty" maxLength:"500" doc:"What you say about it, to yourself, moderators and admins."`
+}
+
 // Counts are how many people have each status.
 type Counts struct {
 	Online  int       `json:"online"`
@@ -138,7 +145,7 @@ type Why struct {
 	Since  *time.Time `json:"since"`
 	Cause  string     `json:"cause,omitempty"`
 	// Rule names what decided; Text is the sentence for people.
-	Rule    string    `json:"rule" enum:"hold,active_session,idle_session,no_session,never_seen" doc:"What decides: an admin's hold, a session that is active, one that is idle, that there is none, or that the person was never heard."`
+	Rule    string    `json:"rule" enum:"hold,own_status,active_session,idle_session,no_session,never_seen" doc:"What decides: an admin's hold, the person's own word, a session that is active, one that is idle, that there is none, or that the person was never heard."`
 	Text    string    `json:"text"`
 	Session string    `json:"session,omitempty" doc:"The session that decides."`
 	Next    *Deadline `json:"next,omitempty" doc:"What happens if nothing more is heard."`
@@ -183,6 +190,7 @@ type UserDetail struct {
 	Presence    Presence     `json:"presence"`
 	Privacy     Privacy      `json:"privacy"`
 	Hold        *Hold        `json:"hold,omitempty"`
+	OwnStatus   *OwnStatus   `json:"own_status,omitempty" doc:"What they say themselves, if anything."`
 	Why         Why          `json:"why"`
 	Sessions    []Session    `json:"sessions" nullable:"false"`
 	Transitions []Transition `json:"transitions" nullable:"false" doc:"The last 20, newest first."`

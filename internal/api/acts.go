@@ -23,11 +23,8 @@ func (h *Handler) setHold(ctx context.Context, c *call, in *struct {
 	}
 	var until time.Time
 	if in.Body.Until != nil {
-		if until = *in.Body.Until; !until.After(c.now) {
-			return nil, invalid("body", "until", "this moment is past", "after "+stamp(c.now).Format(time.RFC3339))
-		}
-		if until.Year() > 9999 {
-			return nil, invalid("body", "until", "this moment is too far away", "year <= 9999")
+		if until, err = ahead(*in.Body.Until, c.now); err != nil {
+			return nil, err
 		}
 	}
 	if err := h.Auth.SetHold(ctx, c.id, user, status, until, in.Body.Note, c.from); err != nil {
@@ -83,4 +80,15 @@ func (h *Handler) endUserSession(ctx context.Context, c *call, in *struct {
 		return nil, err
 	}
 	return nil, h.Auth.EndSession(ctx, c.id, user, session, c.from)
+}
+
+// ahead is a moment that is still to come and that can be written down.
+func ahead(until, now time.Time) (time.Time, error) {
+	if !until.After(now) {
+		return until, invalid("body", "until", "this moment is past", "after "+stamp(now).Format(time.RFC3339))
+	}
+	if until.Year() > 9999 {
+		return until, invalid("body", "until", "this moment is too far away", "year <= 9999")
+	}
+	return until, nil
 }

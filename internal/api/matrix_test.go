@@ -27,6 +27,8 @@ GET    /me                             1 2 - 2 2 1 1 3 3 1
 GET    /me/history                     1 2 - 2 2 1 1 3 3 1
 GET    /me/privacy                     1 2 - 2 2 1 1 3 3 1
 PUT    /me/privacy                     1 2 - 2 2 1 1 3 3 1
+GET    /me/status                      1 2 - 2 2 1 1 3 3 1
+PUT    /me/status                      1 2 - 2 2 1 1 3 3 1
 DELETE /me/sessions                    1 2 - 2 2 1 1 3 3 1
 DELETE /me/sessions/{session}          1 2 - 2 2 1 1 3 3 1
 POST   /presence/query                 1 2 2 2 2 1 1 2 3 1
@@ -170,6 +172,7 @@ func (w *matrixWorld) ask(method, path, op string, actor rune) int {
 	}
 	body := map[string]string{
 		"PUT /api/v1/me/privacy":       hideNothing,
+		"PUT /api/v1/me/status":        `{"status":"away"}`,
 		"POST /api/v1/presence/query":  fmt.Sprintf(`{"ids":["%d"]}`, target.id),
 		"POST /api/v1/users/{id}/hold": `{"status":"away"}`,
 

@@ -61,6 +61,15 @@ func (h *Handler) registerPresence() {
 		text:    "It holds at once, everywhere, for everybody but moderators and admins. It is reciprocal: who hides does not see.",
 	}, h.setPrivacy)
 	add(h, operation{
+		id: "get_my_status", method: get, path: "/me/status", tag: "Me", need: SignedIn, summary: "What you say about your status yourself",
+	}, h.ownStatus)
+	add(h, operation{
+		id: "set_my_status", method: put, path: "/me/status", tag: "Me", need: SignedIn, errors: []int{400, 409, 413, 415},
+		summary: "Say that you are away, or leave it to your devices",
+		text: "It holds on all your devices and makes nobody present: who is not there is offline. An admin's hold outranks it. " +
+			"To be seen by nobody, change your privacy instead.",
+	}, h.setOwnStatus)
+	add(h, operation{
 		id: "end_my_sessions", method: del, path: "/me/sessions", tag: "Me", need: SignedIn,
 		summary: "Log out everywhere, or everywhere else",
 		text:    "With except=current the session of this request lives on.",

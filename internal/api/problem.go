@@ -54,6 +54,7 @@ var kinds = []struct {
 	{codeConflict, "Not possible now", 409, "The input is right, but the present state forbids it."},
 	{auth.CodeSetupDone, "Set-up is done", 409, "There is an admin already."},
 	{auth.CodeTaken, "Taken", 409, "Somebody else has this name or e-mail."},
+	{auth.CodeHeld, "Held by an admin", 409, "An admin's hold decides the status; it is not the person's to set meanwhile."},
 	{auth.CodeSelf, "Not on yourself", 409, "Admins cannot do this to their own account."},
 	{codeTooLarge, "Too large", 413, "A body has at most 64 KiB."},
 	{codeMedia, "Not JSON", 415, "A body is application/json."},

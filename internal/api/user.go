@@ -43,7 +43,7 @@ func (h *Handler) look(ctx context.Context, c *call, user presence.UserID) (*per
 	}
 	s := &p.state
 	p.presence = presence.Presence{
-		User: user, Status: s.Status, Cause: s.Cause, Held: s.Hold.Active, LastSeen: s.LastSeen, Since: s.Since, Version: s.Version,
+		User: user, Status: s.Status, Cause: s.Cause, Held: s.Held(), LastSeen: s.LastSeen, Since: s.Since, Version: s.Version,
 	}
 	return p, nil
 }
@@ -140,7 +140,11 @@ func (h *Handler) detail(ctx context.Context, c *call, user presence.UserID) (*r
 	for i := range changes {
 		detail.Transitions[i] = transitionOf(&changes[i])
 	}
-	if hold := p.state.Hold; hold.Active {
+	switch hold := p.state.Hold; {
+	case hold.Own(user):
+		own := ownStatusOf(hold)
+		detail.OwnStatus = &own
+	case hold.Active:
 		detail.Hold = &wire.Hold{Status: hold.Status.String(), Until: moment(hold.Until), Note: hold.Note, By: somebody(hold.Actor)}
 	}
 	return answer(detail), nil

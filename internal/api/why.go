@@ -13,7 +13,14 @@ func (p *person) why() wire.Why {
 	s := &p.state
 	w := wire.Why{Status: s.Status.String(), Since: moment(s.Since), Cause: s.Cause.String()}
 	underneath, decider, next := p.underneath()
-	if s.Hold.Active {
+	if s.Hold.Own(s.User) && underneath == presence.Online {
+		w.Rule, w.Text, w.Session, w.Next = "own_status", "They say themselves that they are away.", decider.ID.String(), next
+		if !s.Hold.Until.IsZero() {
+			w.Text = "They say themselves that they are away until " + clock(s.Hold.Until) + "."
+		}
+		return w
+	}
+	if s.Hold.Active && !s.Hold.Own(s.User) {
 		w.Rule, w.Text = "hold", "An admin's hold says "+s.Hold.Status.String()+" until it is lifted."
 		if !s.Hold.Until.IsZero() {
 			w.Text = "An admin's hold says " + s.Hold.Status.String() + " until " + clock(s.Hold.Until) + "."

@@ -21,20 +21,29 @@ const MaxNote = 500
 func (s *Service) SetHold(ctx context.Context, actor Identity, user presence.UserID, status presence.Status, until time.Time,
 	note string, from presence.Origin,
 ) error {
-	hold := presence.Hold{Active: true, Status: status, Note: strip(note), Actor: actor.User}
+	hold, err := s.newHold(actor.User, status, until, "note", note)
+	if err != nil {
+		return err
+	}
+	return s.hold(ctx, "hold", actor, user, hold, from)
+}
+
+// newHold checks what a hold is made of. field is how the caller calls the note.
+func (s *Service) newHold(actor presence.UserID, status presence.Status, until time.Time, field, note string) (presence.Hold, error) {
+	hold := presence.Hold{Active: true, Status: status, Note: strip(note), Actor: actor}
 	if !until.IsZero() {
 		if hold.Until = stamp(until); !hold.Until.After(s.now()) {
-			return invalid("until", CodeMalformed, "until must be in the future")
+			return hold, invalid("until", CodeMalformed, "until must be in the future")
 		}
 	}
 	if utf8.RuneCountInString(hold.Note) > MaxNote {
-		return invalid("note", CodeTooLong, "note must have at most 500 characters")
+		return hold, invalid(field, CodeTooLong, field+" must have at most 500 characters")
 	}
 	bad := func(r rune) bool { return unicode.IsControl(r) || turnsText(r) }
 	if !utf8.ValidString(hold.Note) || strings.ContainsFunc(hold.Note, bad) {
-		return invalid("note", CodeMalformed, "note contains characters that cannot be used")
+		return hold, invalid(field, CodeMalformed, field+" contains characters that cannot be used")
 	}
-	return s.hold(ctx, "hold", actor, user, hold, from)
+	return hold, nil
 }
 
 // LiftHold ends a hold. Lifting none is no mistake, and not written into the audit. Errors: NotFound.

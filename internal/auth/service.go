@@ -39,6 +39,7 @@ const (
 	CodeBadCredentials  = "bad_credentials"    // wrong name or password, or a closed account
 	CodeLastAdmin       = "last_admin"         // Conflict: nobody would be left to administer
 	CodeSelf            = "not_on_self"        // Conflict: not on one's own account
+	CodeHeld            = "held"               // Conflict: an admin's hold decides the status
 	CodeNotAllowed      = "permission_denied"  // Forbidden: the actor is not an admin (any more)
 	CodeSetupToken      = "setup_token"        // Forbidden: not the set-up token, or none is open
 	CodeSetupDone       = "setup_done"         // Conflict: there is an admin already

@@ -138,7 +138,7 @@ func (p *page) markSeen() {
 func (p *page) viewLocked(slot int, id presence.UserID, now int64) presence.Presence {
 	u := &p.users[slot]
 	return presence.Presence{
-		User: id, Status: u.status, Cause: u.cause, Held: u.held,
+		User: id, Status: u.status, Cause: u.cause, Held: u.held && !p.holds[slot].Own(id),
 		LastSeen: wall(min(u.seen, now)), Since: wall(u.since), Version: uint64(u.version),
 	}
 }

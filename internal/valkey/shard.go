@@ -144,7 +144,7 @@ func (u *user) told(id presence.UserID, now int64) presence.Presence {
 
 func viewOf(s *presence.State) presence.Presence {
 	return presence.Presence{
-		User: s.User, Status: s.Status, Cause: s.Cause, Held: s.Hold.Active,
+		User: s.User, Status: s.Status, Cause: s.Cause, Held: s.Held(),
 		LastSeen: s.LastSeen, Since: s.Since, Version: s.Version,
 	}
 }

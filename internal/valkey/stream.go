@@ -108,7 +108,7 @@ func (e *Engine) showLocked(sh *shard, id presence.UserID, blob string, s *prese
 		e.log.move(before, u.shown())
 		return
 	}
-	u.blob, u.known, u.held = blob, true, s.Hold.Active
+	u.blob, u.known, u.held = blob, true, s.Held()
 	u.status, u.cause, u.version = s.Status, s.Cause, uint32(s.Version)
 	u.seen, u.since = max(u.seen, micros(s.LastSeen)), micros(s.Since)
 	e.log.move(before, u.shown())

@@ -37,6 +37,8 @@ func TestTypes(t *testing.T) {
 		"\tID string `json:\"id\" doc:\"Never given twice.\"`\n" +
 		"\tStatus string `json:\"status\" enum:\"online,away,offline\"`\n" +
 		"\tKind string `json:\"kind\" enum:\"cat,dog\"`\n" +
+		"\tColours []string `json:\"colours\" enum:\"red,blue\"`\n" +
+		"\tBest *string `json:\"best\" enum:\"online,away,offline\"`\n" +
 		"\tSeen *time.Time `json:\"seen\"`\n" +
 		"\tUntil *time.Time `json:\"until,omitempty\"`\n" +
 		"\tCounts map[string]int `json:\"counts,omitempty\"`\n" +
@@ -65,6 +67,8 @@ export interface Person {
   id: string
   status: Status
   kind: 'cat' | 'dog'
+  colours: ('red' | 'blue')[]
+  best: Status | null
   seen: string | null
   until?: string
   counts?: Record<string, number>

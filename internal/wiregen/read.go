@@ -122,7 +122,10 @@ func (t *typeDecl) field(f *ast.Field) (field, error) {
 	}
 	one.kind = kind
 	if words := tag.Get("enum"); words != "" {
-		one.kind = t.enum(words)
+		one.kind = strings.Replace(kind, "string", t.enum(words), 1)
+		if one.kind[0] == '(' && one.kind[len(one.kind)-1] == ')' {
+			one.kind = one.kind[1 : len(one.kind)-1]
+		}
 	}
 	if f.Comment != nil && name == "t" {
 		if m := word.FindStringSubmatch(f.Comment.List[0].Text); m != nil {
@@ -139,7 +142,7 @@ func (t *typeDecl) enum(words string) string {
 			return e.name
 		}
 	}
-	return strings.Join(literals(words), " | ")
+	return "(" + strings.Join(literals(words), " | ") + ")"
 }
 
 func literals(words string) []string {

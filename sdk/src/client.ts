@@ -19,7 +19,6 @@ type Message =
   | { k: 'state'; to?: string; view?: View; c: Connection; me?: string }
   | { k: 'frame'; f: ServerFrame }
   | { k: 'input' }
-  | { k: 'mood'; away: number }
   | { k: 'out'; code: string }
 
 /** Makes a client. It does nothing before connect(). `world` is for tests. */
@@ -28,8 +27,7 @@ export function createPresence(options: PresenceOptions, world: World = browserW
   let awayAfter = options.awayAfter ?? 300_000
   const base = (options.url ?? world.origin).replace(/\/+$/, '')
   const events = createEmitter<PresenceEvents>()
-  const people = createEmitter<Record<string, Presence>>()
-  const counted = new Map<string, number>() // how many in this tab watch whom
+  const people = createEmitter<Record<string, Presence>>() // its keys are whom this tab watches
   const others = new Map<string, string[]>() // what other tabs watch
   const trace: DebugEntry[] = []
   const tokens = createTokens(options.token)
@@ -46,7 +44,6 @@ export function createPresence(options: PresenceOptions, world: World = browserW
   let synced = false // follower: the leader's picture is here
   let flushing = false
   let beating = false // sockets are blocked, heartbeats go by POST
-  let away = 0 // until when I said that I am away
   let wasIdle = false
   let lastInput = 0
   let stops: (() => void)[] = []
@@ -90,7 +87,7 @@ export function createPresence(options: PresenceOptions, world: World = browserW
   // What we want to know --------------------------------------------------
 
   const wanted = () => {
-    const all = new Set([...counted.keys(), ...[...others.values()].flat()])
+    const all = new Set([...people.keys(), ...[...others.values()].flat()])
     return me ? all.add(me) : all
   }
 
@@ -112,7 +109,7 @@ export function createPresence(options: PresenceOptions, world: World = browserW
 
   const interest = () => {
     if (!inside || scope !== 'users') return
-    const own = [...counted.keys()]
+    const own = people.keys()
     if (told !== (told = own.join())) tabs.post({ k: 'want', users: own })
     if (!tabs.leading() || connection.state !== 'connected') return
     const all = wanted()
@@ -131,17 +128,16 @@ export function createPresence(options: PresenceOptions, world: World = browserW
     const resume = epoch && seq >= 0 ? { epoch, seq } : undefined
     asked = wanted()
     wasIdle = idle()
-    if (scope !== 'users') return { scope, resume, idle: wasIdle, observe }
+    const frame = { scope, resume, idle: wasIdle, observe }
+    if (scope !== 'users') return frame
     view = keep(view, asked)
     if (resume) asked = new Set(view.users.keys())
-    return { resume, idle: wasIdle, observe, users: [...asked] }
+    return { ...frame, users: [...asked] }
   }
 
   // Whether I am there ----------------------------------------------------
 
-  const idle = () => {
-    return away > world.now() || (awayAfter !== false && world.now() - lastInput >= awayAfter)
-  }
+  const idle = () => awayAfter !== false && world.now() - lastInput >= awayAfter
 
   /** Here or in another tab. */
   const input = () => {
@@ -156,19 +152,26 @@ export function createPresence(options: PresenceOptions, world: World = browserW
 
   // Who carries the socket ------------------------------------------------
 
+  /** For this tab and for the others. */
+  const take = (f: ServerFrame) => {
+    apply(f)
+    tabs.post({ k: 'frame', f })
+  }
+
+  /** How the link is; to one tab what is held as well. An Error loses its class between tabs. */
+  const tell = (to?: string) =>
+    tabs.post({ k: 'state', to, view: to ? view : undefined, c: { ...connection, error: undefined }, me })
+
   const link = createLink(world, {
     url: `${base.replace(/^http/, 'ws')}/api/v1/feed`,
     tokens,
     auth,
     trace: note,
-    frame(f) {
-      apply(f)
-      tabs.post({ k: 'frame', f })
-    },
+    frame: take,
     state(c) {
       if (c.state === 'denied' && c.error) return out(c.error)
       become(c)
-      tabs.post({ k: 'state', c: plain(), me })
+      tell()
     },
     blocked() {
       if (!observe && !beating) beat(true)
@@ -184,9 +187,7 @@ export function createPresence(options: PresenceOptions, world: World = browserW
       if (!connection.beats) become(connection)
       const users = scope === 'users' ? await query(http, wanted()).catch(() => []) : []
       if (!beating || !users.length) return
-      const f: ServerFrame = { t: 'snap', epoch: '', seq: -1, users }
-      apply(f)
-      tabs.post({ k: 'frame', f })
+      take({ t: 'snap', epoch: '', seq: -1, users })
     },
     (e) => {
       beat(false)
@@ -206,7 +207,7 @@ export function createPresence(options: PresenceOptions, world: World = browserW
     },
     leader() {
       synced = false
-      tabs.post({ k: 'want', users: [...counted.keys()], hi: true })
+      tabs.post({ k: 'want', users: people.keys(), hi: true })
     },
     message: (m, from) => receive[m.k](m as never, from),
   })
@@ -214,7 +215,7 @@ export function createPresence(options: PresenceOptions, world: World = browserW
   const receive: { [K in Message['k']]: (m: Extract<Message, { k: K }>, from: string) => void } = {
     want(m, from) {
       others.set(from, m.users)
-      if (m.hi && tabs.leading()) tabs.post({ k: 'state', to: from, view, c: plain(), me })
+      if (m.hi && tabs.leading()) tell(from)
       soon()
     },
     state(m) {
@@ -228,15 +229,8 @@ export function createPresence(options: PresenceOptions, world: World = browserW
     },
     frame: (m) => synced && apply(m.f),
     input,
-    mood(m) {
-      away = m.away
-      person()
-    },
     out: (m) => leave('denied', new PresenceError(m.code)),
   }
-
-  /** An Error loses its class between tabs. */
-  const plain = (): Connection => ({ ...connection, error: undefined })
 
   // Coming and going ------------------------------------------------------
 
@@ -306,26 +300,19 @@ export function createPresence(options: PresenceOptions, world: World = browserW
     },
     watch(ids, fn) {
       const list = [...new Set(typeof ids === 'string' ? [ids] : ids)]
-      let on = true
-      const offs = fn ? list.map((id) => people.on(id, fn)) : []
-      for (const id of list) counted.set(id, (counted.get(id) ?? 0) + 1)
+      // A function of its own, so that two who watch with the same one are two.
+      let tell = fn && ((p: Presence) => fn(p))
+      const offs = list.map((id) => people.on(id, tell ?? (() => {})))
       soon()
-      if (fn)
-        queueMicrotask(() => {
-          for (const id of list) {
-            const p = view.users.get(id)
-            if (on && p) fn(p)
-          }
-        })
-      return () => {
-        if (!on) return
-        on = false
-        for (const off of offs) off()
+      queueMicrotask(() => {
         for (const id of list) {
-          const n = (counted.get(id) ?? 0) - 1
-          if (n > 0) counted.set(id, n)
-          else counted.delete(id)
+          const p = view.users.get(id)
+          if (p) tell?.(p)
         }
+      })
+      return () => {
+        tell = undefined
+        for (const off of offs) off()
         soon()
       }
     },
@@ -334,10 +321,8 @@ export function createPresence(options: PresenceOptions, world: World = browserW
     async query(ids) {
       return new Map((await query(http, ids)).map((u) => [u.id, fromWire(u)]))
     },
-    setStatus(status, { until = Infinity } = {}) {
-      away = status === 'away' ? Number(until) : 0
-      tabs.post({ k: 'mood', away })
-      person()
+    async setStatus(status, { until, text } = {}) {
+      await http('/api/v1/me/status', { status, until: until && new Date(until), text }, 'PUT')
     },
     on: events.on,
     debug: () => [...trace],

@@ -2,6 +2,8 @@
 export function createEmitter<E>() {
   const all = new Map<keyof E, Set<(v: never) => void>>()
   return {
+    /** The keys that somebody listens to. */
+    keys: () => [...all.keys()],
     on<K extends keyof E>(key: K, fn: (v: E[K]) => void): () => void {
       const set = all.get(key) ?? new Set()
       all.set(key, set.add(fn))

@@ -5,12 +5,12 @@ export type ErrorCode =
   | 'forbidden' // this account may not
   | 'signed_out' // there is no token
   | 'token_source' // the token function failed
-  | 'protocol' // we and the server do not speak the same language
   | 'busy' // the server asks for patience
   | 'refused' // any other refusal; status tells
   | 'session_over'
   | 'logout'
-  | (string & {}) // reasons and codes of the feed: docs/protocol.md, section 4
+  | 'held' // an admin has decided my status
+  | (string & {}) // codes of the feed and of the server's problems: docs/errors.md
 
 export class PresenceError extends Error {
   override readonly name = 'PresenceError'
@@ -27,6 +27,6 @@ export class PresenceError extends Error {
     readonly retryAfter = 0,
   ) {
     super(message)
-    this.doc = `docs/protocol.md#${code}`
+    this.doc = `https://github.com/offchat/presence/blob/main/docs/errors.md#${code}`
   }
 }

@@ -1,6 +1,6 @@
 import type { World } from './world'
 
-const inputs = ['pointerdown', 'pointermove', 'keydown', 'wheel', 'touchstart', 'scroll', 'focus']
+const inputs = ['pointerdown', 'pointermove', 'keydown', 'wheel', 'scroll', 'focus']
 
 /** Calls back when the keyboard or the mouse was used, at most once a second. Returns what stops it. */
 export function watchInput(world: World, input: () => void): () => void {

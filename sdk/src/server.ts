@@ -103,7 +103,7 @@ export class PresenceServer {
     if (cursor) headers['Last-Event-ID'] = cursor
     const r = await this.#fetch(`${this.#url}/api/v1/feed?${search}`, { headers, signal: o.signal })
     if (r.status === 401 && token) this.#tokens.refused(token)
-    if (!r.ok || !r.body) throw errorOf(r)
+    if (!r.ok || !r.body) throw await errorOf(r)
     for await (const { id, data } of messages(r.body)) {
       const frame = JSON.parse(data) as ServerFrame
       if (frame.t === 'bye' && frame.reason === 'token_expired' && token) this.#tokens.refused(token)

@@ -33,8 +33,7 @@ export function createTabs<M>(world: World, name: string, on: TabsOptions<M>): T
   let channel: Channel | undefined
   let leading = false
   let leader = ''
-  let answered = false
-  let leaderVisible = false
+  let seen: boolean | undefined // whether the leader is; undefined while it has not answered
   let turn = 0
   let checking = false
   let release: (() => void) | undefined
@@ -48,8 +47,7 @@ export function createTabs<M>(world: World, name: string, on: TabsOptions<M>): T
     if ('m' in e) return on.message(e.m, e.from)
     if (e.k === 'who') return leading && announce()
     if (leading) return // somebody who was frozen and does not know yet
-    answered = true
-    leaderVisible = e.visible
+    seen = e.visible
     if (leader === e.from) return
     leader = e.from
     on.leader()
@@ -106,13 +104,13 @@ export function createTabs<M>(world: World, name: string, on: TabsOptions<M>): T
     check() {
       if (leading || !channel || checking) return
       const mine = turn
-      answered = false
+      seen = undefined
       checking = true
       ask()
       world.after(patience, () => {
         checking = false
         if (mine !== turn || leading) return
-        if (!answered || (world.visible() && !leaderVisible)) request(true)
+        if (seen === undefined || (!seen && world.visible())) request(true)
       })
     },
   }

@@ -9,7 +9,7 @@ export type Frame<T> = Extract<ClientFrame, { t: T }>
 
 /** One socket to the feed, dialled again and again until it is told to stop. */
 export interface Link {
-  /** Begins to dial; after a denial too. Without effect while it is at it. */
+  /** Begins to dial; after a denial too. Only when it was stopped, or never started. */
   start(): void
   /** Hangs up and stays away, without a word to the listener. leave: the person goes, so that the server need not guess. */
   stop(leave?: boolean): void
@@ -56,7 +56,7 @@ export function createLink(world: World, o: LinkOptions): Link {
   let refusals = 0
   let connectedAt = 0
   let heardAt = 0
-  let silence = patience // how long nothing may come
+  let silence = Infinity // how long nothing may come
   let notBefore = 0
   let cancel: (() => void) | undefined
   let cancelProbe: (() => void) | undefined
@@ -75,7 +75,7 @@ export function createLink(world: World, o: LinkOptions): Link {
     try {
       const t = await o.tokens.get()
       if (mine !== turn) return
-      if (t === null) return signedOut()
+      if (t === null) return deny('signed_out')
       token = t
       open(world.socket(o.url))
     } catch (e) {
@@ -126,13 +126,14 @@ export function createLink(world: World, o: LinkOptions): Link {
     o.tokens.refused(token)
     const t = await o.tokens.get().catch(() => '') // then the server ends it, and we ask again
     if (mine !== turn) return
-    if (t === null) signedOut()
+    if (t === null) deny('signed_out')
     else if (t) send({ t: 'token', token: (token = t) })
   }
 
   const drop = () => {
     const s = socket
     socket = undefined
+    silence = Infinity
     cancelProbe?.()
     s?.close()
   }
@@ -180,11 +181,9 @@ export function createLink(world: World, o: LinkOptions): Link {
     set('denied', { error })
   }
 
-  const signedOut = () => end(new PresenceError('signed_out'))
-
   return {
     start() {
-      if (state === 'idle' || state === 'denied') void dial()
+      void dial()
     },
     stop,
     send,
@@ -201,7 +200,7 @@ export function createLink(world: World, o: LinkOptions): Link {
       }
     },
     tick() {
-      if ((state === 'connected' || state === 'connecting') && world.now() - heardAt > silence) ended(1006)
+      if (world.now() - heardAt > silence) ended(1006)
     },
     end,
   }

@@ -96,8 +96,12 @@ export interface PresenceClient {
   all(): ReadonlyMap<string, Presence>
   /** Asks once, without watching. One request per 1,000 ids. Rejects with PresenceError. */
   query(ids: readonly string[]): Promise<Map<string, Presence>>
-  /** away: I am away whatever the keyboard says, until `until` (milliseconds since 1970, or a Date), else until auto. */
-  setStatus(status: 'away' | 'auto', options?: { until?: Date | number }): void
+  /**
+   * away: on all my devices I am away whatever the keyboard says, until `until` (milliseconds since 1970, or a Date),
+   * else until auto. text says why, to moderators and admins. Rejects with PresenceError; code `held` means that an
+   * admin has decided my status.
+   */
+  setStatus(status: 'away' | 'auto', options?: { until?: Date | number; text?: string }): Promise<void>
   /** Calls back until the returned function is called. */
   on<K extends keyof PresenceEvents>(event: K, fn: (value: PresenceEvents[K]) => void): () => void
   /** The last 200 frames, oldest first, without secrets. */

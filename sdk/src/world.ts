@@ -47,6 +47,10 @@ export interface Socket {
 export function browserWorld(): World {
   const g = globalThis as Partial<typeof globalThis>
   const doc = g.document
+  let debug: unknown
+  try {
+    debug = doc && g.localStorage?.presenceDebug
+  } catch {} // storage is forbidden here
   return {
     now: Date.now,
     random: Math.random,
@@ -58,25 +62,16 @@ export function browserWorld(): World {
     online: () => g.navigator?.onLine !== false,
     visible: () => !doc || doc.visibilityState === 'visible',
     listen(events, fn) {
-      const both = (act: 'addEventListener' | 'removeEventListener') => {
-        // Captured at the window, so that events of the document are met as well, and nobody can hide them.
-        for (const e of events) g.window?.[act]?.(e, fn as EventListener, { capture: true, passive: true })
-      }
-      both('addEventListener')
-      return () => both('removeEventListener')
+      const end = new AbortController()
+      // Captured at the window, so that events of the document are met as well, and nobody can hide them.
+      const how = { capture: true, passive: true, signal: end.signal }
+      for (const e of events) g.window?.addEventListener?.(e, fn as EventListener, how)
+      return () => end.abort()
     },
     // A page's own: a server that renders pages must not wait for others.
     locks: doc && g.BroadcastChannel && g.navigator?.locks,
     channel: (name) => new BroadcastChannel(name) as Channel,
-    log: debugging(g) ? (entry) => console.debug('presence', entry) : undefined,
-  }
-}
-
-function debugging(g: Partial<typeof globalThis>): unknown {
-  try {
-    return g.document && g.localStorage?.presenceDebug
-  } catch {
-    return // storage is forbidden here
+    log: debug ? (entry) => console.debug('presence', entry) : undefined,
   }
 }
 

@@ -435,20 +435,36 @@ describe('being there', () => {
     expect(said(tab)?.[0]).toMatchObject({ t: 'auth', idle: true })
   })
 
-  test('away until a moment, whatever the keyboard says', async () => {
-    const { presence, tab } = open()
+  test('my own word goes to the server, which keeps it for all my devices', async () => {
+    const { presence, server } = open()
     presence.connect()
     await pass(100)
-    presence.setStatus('away', { until: Date.now() + 60_000 })
-    tab.fire('keydown')
-    expect(moods(tab)).toEqual(['idle'])
-    await pass(50_000)
-    tab.fire('keydown')
-    await pass(15_000)
-    expect(moods(tab)).toEqual(['idle', 'active'])
-    presence.setStatus('away')
-    presence.setStatus('auto')
-    expect(moods(tab)).toEqual(['idle', 'active', 'idle', 'active'])
+    const until = Date.now() + 60_000
+    await presence.setStatus('away', { until, text: 'travelling' })
+    await presence.setStatus('auto')
+    expect(server.requests).toEqual([
+      {
+        url: 'https://page.example/api/v1/me/status',
+        token: 'good',
+        body: { status: 'away', until: new Date(until).toISOString(), text: 'travelling' },
+      },
+      { url: 'https://page.example/api/v1/me/status', token: 'good', body: { status: 'auto' } },
+    ])
+  })
+
+  test("an admin's hold is told as what it is", async () => {
+    const { presence, server } = open()
+    server.answer = (url) =>
+      url.endsWith('/me/status')
+        ? Response.json({ code: 'held', detail: 'An admin has decided' }, { status: 409 })
+        : undefined
+    await expect(presence.setStatus('away')).rejects.toMatchObject({
+      code: 'held',
+      message: 'An admin has decided',
+      retryable: false,
+      status: 409,
+      doc: 'https://github.com/offchat/presence/blob/main/docs/errors.md#held',
+    })
   })
 
   test('logout ends the session, and tells nobody here what they know', async () => {

@@ -154,6 +154,16 @@ export interface Privacy {
   hide_last_seen: boolean
 }
 
+/** OwnStatus is what somebody says about their status themselves. */
+export interface OwnStatus {
+  /** away: wherever you are active, you are away. auto: your devices decide. */
+  status: 'away' | 'auto'
+  /** When away ends by itself, in the future. Absent: when you say auto. */
+  until?: string
+  /** What you say about it, to yourself, moderators and admins. */
+  text?: string
+}
+
 /** Counts are how many people have each status. */
 export interface Counts {
   online: number
@@ -264,8 +274,8 @@ export interface Why {
   status: Status
   since: string | null
   cause?: string
-  /** What decides: an admin's hold, a session that is active, one that is idle, that there is none, or that the person was never heard. */
-  rule: 'hold' | 'active_session' | 'idle_session' | 'no_session' | 'never_seen'
+  /** What decides: an admin's hold, the person's own word, a session that is active, one that is idle, that there is none, or that the person was never heard. */
+  rule: 'hold' | 'own_status' | 'active_session' | 'idle_session' | 'no_session' | 'never_seen'
   text: string
   /** The session that decides. */
   session?: string
@@ -315,6 +325,8 @@ export interface UserDetail {
   presence: Presence
   privacy: Privacy
   hold?: Hold
+  /** What they say themselves, if anything. */
+  own_status?: OwnStatus
   why: Why
   sessions: Session[]
   /** The last 20, newest first. */
@@ -514,7 +526,7 @@ export interface NewToken {
   /** What it is for. */
   name: string
   /** What it may do. */
-  scopes: 'touch' | 'read' | 'tickets' | 'logout' | 'admin:read'
+  scopes: ('touch' | 'read' | 'tickets' | 'logout' | 'admin:read')[]
   /** When it ends, within ten years. Absent: when it is revoked. */
   expires_at?: string
 }
