@@ -162,6 +162,16 @@ type FeedBye struct {
 	RetryMS *[2]int64 `json:"retry_ms,omitempty"`
 }
 
+// FeedTicketRequest is what a backend sends for a ticket on behalf of a user; people send nothing.
+type FeedTicketRequest struct {
+	User string `json:"user"`
+	// TTL is in seconds, 1 to 300; 60 by default.
+	TTL int `json:"ttl,omitempty"`
+	// Device tells the user's devices apart, such as the id of the app's own session: tickets with the same device
+	// are for the same session. At most 200 bytes.
+	Device string `json:"device,omitempty"`
+}
+
 // FeedTicket is the answer to a request for a ticket. ExpiresIn is in seconds.
 type FeedTicket struct {
 	Ticket    string `json:"ticket"`

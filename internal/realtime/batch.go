@@ -170,14 +170,23 @@ func (h *hub) tellWatchers(b *batch) {
 	}
 	var told []*conn
 	var watching []watch
+	everyone := h.members(h.everyone)
 	for i, user := range b.users {
 		if last[user] != i {
 			continue
 		}
-		if watching = h.watched.appendTo(watching[:0], user); len(watching) == 0 {
+		if watching = h.watched.appendTo(watching[:0], user); len(watching) == 0 && everyone == nil {
 			continue
 		}
 		hidden := h.feed.cfg.Privacy(user)
+		for _, c := range everyone {
+			if as := variantFor(c.viewer, user, hidden); as != nothing {
+				if len(c.hits) == 0 {
+					told = append(told, c)
+				}
+				c.hits = append(c.hits, hit{int32(i), as})
+			}
+		}
 		for _, w := range watching {
 			as := variantFor(w.by.viewer, user, hidden)
 			if as == nothing || b.changes[i].Seq <= w.fence {

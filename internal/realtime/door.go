@@ -43,18 +43,21 @@ func (f *Feed) openFeed(w http.ResponseWriter, r *http.Request) error {
 
 // identify checks who asks, where the request says so: the caller is nobody when it does not.
 func (f *Feed) identify(r *http.Request) (string, Caller, error) {
-	token := bearer(r.Header)
-	if ticket := r.URL.Query().Get("ticket"); ticket != "" && token == "" {
-		var ok bool
-		if token, ok = f.tickets.redeem(ticket); !ok {
+	text := bearer(r.Header)
+	if ticket := r.URL.Query().Get("ticket"); ticket != "" && text == "" {
+		if len(ticket) != ticketLength { // a token does not belong into an address
 			return "", Caller{}, errTicket
 		}
+		token, caller, err := f.authenticate(r.Context(), ticket)
+		if presence.KindOf(err) == presence.Unauthenticated && err != nil && token == ticket {
+			err = errTicket
+		}
+		return token, caller, err
 	}
-	if token == "" {
+	if text == "" {
 		return "", Caller{}, nil
 	}
-	caller, err := f.cfg.Authenticate(r.Context(), token, f.cfg.Now())
-	return token, caller, err
+	return f.authenticate(r.Context(), text)
 }
 
 var errTicket = &presence.Error{Kind: presence.Unauthenticated, Op: "open feed", Code: "ticket", Tell: "The ticket is not good, or no longer."}
@@ -85,8 +88,8 @@ func (w *wish) check(caller Caller) error {
 		w.users, w.resume = nil, nil
 	case wire.FeedScopeAll:
 		w.users = nil
-		if !caller.Staff {
-			return &presence.Error{Kind: presence.Forbidden, Op: "open feed", Code: "scope", Tell: "Only staff may watch everybody."}
+		if !caller.Staff && !caller.Backend {
+			return &presence.Error{Kind: presence.Forbidden, Op: "open feed", Code: "scope", Tell: "Only staff and backends may watch everybody."}
 		}
 	default:
 		return &presence.Error{Kind: presence.Invalid, Op: "open feed", Field: "scope", Tell: "The scope is users, all or counts."}
@@ -227,7 +230,7 @@ type problem struct {
 var statuses = map[presence.ErrorKind]int{
 	presence.Invalid: http.StatusBadRequest, presence.Unauthenticated: http.StatusUnauthorized,
 	presence.Forbidden: http.StatusForbidden, presence.Throttled: http.StatusTooManyRequests,
-	presence.Unavailable: http.StatusServiceUnavailable, presence.NotFound: http.StatusNotFound,
+	presence.Unavailable: http.StatusServiceUnavailable, presence.NotFound: http.StatusNotFound, presence.Conflict: http.StatusConflict,
 }
 
 var errMethod = errors.New("realtime: method not allowed")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 
 	"github.com/offchat/presence"
 	"github.com/offchat/presence/wire"
@@ -16,7 +17,7 @@ func (c *conn) enter(ctx context.Context, token string, caller Caller, want wish
 	if err := want.check(caller); err != nil {
 		return err
 	}
-	c.caller, c.scope, c.observe = caller, want.scope, want.observe || c.sse
+	c.caller, c.scope, c.observe = caller, want.scope, want.observe || c.sse || caller.Backend
 	c.roster = want.roster && want.scope == wire.FeedScopeAll
 	c.expires.Store(caller.Expires.UnixNano())
 	if err := f.own(c, caller.User); err != nil {
@@ -50,8 +51,12 @@ func (c *conn) start(ctx context.Context, want wish) {
 	c.say(c.hello(resumed))
 	switch c.scope {
 	case wire.FeedScopeAll:
-		c.place = h.at.Seq
-		h.join(h.all, c)
+		if c.place = h.at.Seq; c.viewer.Staff {
+			h.join(h.all, c)
+		} else {
+			h.join(h.everyone, c)
+			h.join(h.counting, c)
+		}
 	case wire.FeedScopeCounts:
 		h.join(h.counting, c)
 	}
@@ -81,11 +86,15 @@ func (c *conn) hello(resumed bool) *frame {
 	f := c.feed
 	at := f.hub.positionLocked(c.viewer.Staff)
 	accounts := ""
-	if c.scope == wire.FeedScopeAll {
+	if c.scope == wire.FeedScopeAll && c.viewer.Staff {
 		accounts = f.cfg.Accounts()
 	}
+	user, session := idText(c.caller.User), c.caller.Session.String()
+	if c.caller.Backend {
+		session = "" // it has none, and user is the token's number with a minus before it
+	}
 	return plain(wire.FeedHello{
-		T: "hello", User: idText(c.caller.User), Session: c.caller.Session.String(), Staff: c.caller.Staff,
+		T: "hello", User: user, Session: session, Staff: c.caller.Staff,
 		Scope: c.scope, Epoch: at.Epoch, Seq: at.Seq, Resumed: resumed, Now: f.cfg.Now().UnixMilli(),
 		Expires: c.caller.Expires.UnixMilli(), PingMS: f.times.ping.Milliseconds(), PongMS: f.times.pong.Milliseconds(),
 		HeartbeatMS: f.cfg.HeartbeatInterval.Milliseconds(), IdleAfterMS: f.cfg.IdleAfter.Milliseconds(),
@@ -117,7 +126,7 @@ func (c *conn) resume(ctx context.Context, want wish) (*frame, bool) {
 			return nil, false
 		}
 	}
-	if c.scope == wire.FeedScopeAll {
+	if c.scope == wire.FeedScopeAll && c.viewer.Staff {
 		return c.replayAll(place, changes)
 	}
 	var hid map[presence.UserID]bool
@@ -126,7 +135,39 @@ func (c *conn) resume(ctx context.Context, want wish) (*frame, bool) {
 			return nil, false
 		}
 	}
+	if c.scope == wire.FeedScopeAll {
+		return c.replayEverybody(ctx, changes, hid)
+	}
 	return c.replayWatched(ctx, changes, hid, want.users)
+}
+
+// replayEverybody tells the present state of all who changed, or changed what they hide, as anybody may see them.
+func (c *conn) replayEverybody(ctx context.Context, changes []presence.Change, hid map[presence.UserID]bool) (*frame, bool) {
+	told := make([]presence.UserID, 0, len(hid))
+	for id := range hid {
+		told = append(told, id)
+	}
+	for i := range changes {
+		if id := changes[i].User; !hid[id] && variantFor(c.viewer, id, c.feed.cfg.Privacy(id)) != nothing {
+			told = append(told, id)
+		}
+	}
+	slices.Sort(told)
+	if told = slices.Compact(told); len(told) > maxReplay {
+		return nil, false
+	}
+	if len(told) == 0 {
+		return nil, true
+	}
+	h := c.feed.hub
+	states, _, err := h.read(ctx, told)
+	if err != nil {
+		return nil, false
+	}
+	at := h.nextLocked(false)
+	b := append(appendDelta(nil, at.Seq), `,"users":[`...)
+	b = append(append(b, c.encode(states)...), "]}"...)
+	return newFrame(b, cursorText(at)), true
 }
 
 // maxLook is how many changes are looked through for a resuming reader.

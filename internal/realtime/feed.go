@@ -25,6 +25,7 @@ import (
 
 	"github.com/offchat/presence"
 	"github.com/offchat/presence/internal/metrics"
+	"github.com/offchat/presence/wire"
 )
 
 // Presence is what the feed needs from whoever tracks presence. The contracts are those of presence.Engine.
@@ -46,6 +47,9 @@ type Caller struct {
 	Expires time.Time
 	// Staff: an admin or moderator, who may see everybody.
 	Staff bool
+	// Backend: no person but an API token, whose negative number User is. It makes nobody present, and may watch
+	// everybody as anybody may see them, or all of it with Staff.
+	Backend bool
 }
 
 // Config is what a Feed is built from. Authenticate and Presence are needed; the rest has defaults.
@@ -68,6 +72,10 @@ type Config struct {
 	// Accounts returns the present version of the accounts. Call Feed.AccountsChanged when it rises. The default:
 	// readers are told of none.
 	Accounts func() string
+
+	// OnBehalf lets a user in on the word of a backend: it returns an access token of a session of the user for the
+	// API token, which it checks. Without it there are no tickets for backends.
+	OnBehalf func(r *http.Request, apiToken string, want wire.FeedTicketRequest) (user presence.UserID, token string, err error)
 
 	// AllowOrigin reports whether a browser page of that origin may open a feed. The default allows none.
 	// Requests without an Origin header are not asked about: they carry their token explicitly.

@@ -53,8 +53,9 @@ type hub struct {
 
 	watched watched
 
-	sets     sync.Mutex // guards the following fields
-	all      map[*conn]struct{}
+	sets     sync.Mutex         // guards the following fields
+	all      map[*conn]struct{} // staff in scope all
+	everyone map[*conn]struct{} // those in scope all who are no staff
 	counting map[*conn]struct{}
 
 	accounts chan struct{} // holds one when accounts changed and nobody was told yet
@@ -72,7 +73,7 @@ func newHub(f *Feed) *hub {
 	_, _ = rand.Read(random[:]) // never fails
 	return &hub{
 		feed: f, began: f.cfg.Now(), public: "u" + strconv.FormatUint(binary.BigEndian.Uint64(random[:]), 16),
-		all: make(map[*conn]struct{}), counting: make(map[*conn]struct{}),
+		all: make(map[*conn]struct{}), everyone: make(map[*conn]struct{}), counting: make(map[*conn]struct{}),
 		accounts: make(chan struct{}, 1),
 	}
 }
@@ -280,6 +281,9 @@ func (h *hub) privacyChanged(user presence.UserID) {
 			w.by.miss(user)
 		}
 	}
+	for _, c := range h.members(h.everyone) {
+		c.miss(user)
+	}
 }
 
 // hidSince returns whose privacy changed after a tick. Hold mu.
@@ -393,5 +397,6 @@ func (h *hub) leave(c *conn) {
 	h.sets.Lock()
 	defer h.sets.Unlock()
 	delete(h.all, c)
+	delete(h.everyone, c)
 	delete(h.counting, c)
 }

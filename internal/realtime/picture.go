@@ -102,7 +102,7 @@ func (c *conn) begin(ctx context.Context) (*frame, error) {
 		if err != nil {
 			return nil, err
 		}
-		if cursor.Epoch == h.at.Epoch {
+		if c.viewer.Staff && cursor.Epoch == h.at.Epoch {
 			at.Seq = max(at.Seq, cursor.Seq)
 		}
 		users, c.place = seq, h.at.Seq
@@ -128,12 +128,13 @@ func (c *conn) everybody() func() (presence.Presence, bool) {
 	return c.picture.next
 }
 
-// drawEverybody draws the next users of a picture of everybody. Only staff get those.
+// drawEverybody draws the next users of a picture of everybody. Staff see everything, backends what anybody may see.
 func (c *conn) drawEverybody(next func() (presence.Presence, bool)) (*frame, error) {
 	users, more := make([]byte, 0, 96*partUsers), true
 	for n := 0; n < partUsers && more; n++ {
 		var p presence.Presence
 		if p, more = next(); more {
+			p = p.For(c.viewer, c.feed.cfg.Privacy(p.User))
 			users = appendTo(users, &p)
 		}
 	}
@@ -220,7 +221,7 @@ func (c *conn) drawMissed(ctx context.Context) (*frame, error) {
 	}
 	at := h.nextLocked(c.viewer.Staff)
 	b := appendDelta(nil, at.Seq)
-	if c.scope == wire.FeedScopeAll {
+	if c.scope == wire.FeedScopeAll && c.viewer.Staff {
 		b = appendUsersAfter(b[:0], at.Seq, c.place)
 		c.place = at.Seq
 	} else {

@@ -196,9 +196,9 @@ func (s *socket) auth(req wire.FeedRequest, ids []presence.UserID) {
 	s.token = ""
 	if token == "" {
 		if token = req.Token; token == "" {
-			token, _ = s.feed.tickets.redeem(req.Ticket)
+			token = req.Ticket
 		}
-		caller, err = s.feed.cfg.Authenticate(ctx, token, s.feed.cfg.Now())
+		token, caller, err = s.feed.authenticate(ctx, token)
 	}
 	if err == nil {
 		want := wish{scope: req.Scope, users: ids, resume: req.Resume, idle: req.Idle, observe: req.Observe, roster: req.Roster}
@@ -230,9 +230,9 @@ func (s *socket) refuse(err error) {
 	}
 }
 
-// renew takes a fresh token of the same session.
+// renew takes a fresh token of the same session, or a ticket for it.
 func (s *socket) renew(token string) {
-	caller, err := s.feed.cfg.Authenticate(context.Background(), token, s.feed.cfg.Now())
+	_, caller, err := s.feed.authenticate(context.Background(), token)
 	mine := &s.conn.caller
 	if err != nil || caller.User != mine.User || caller.Session != mine.Session || caller.Staff != mine.Staff {
 		s.fail(wire.FeedToken, "token_refused", "This token is not good for this connection.")

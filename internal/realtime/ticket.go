@@ -1,9 +1,12 @@
 package realtime
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -14,6 +17,8 @@ import (
 
 const (
 	ticketLife = time.Minute
+	// maxTicketLife is the longest that a backend may ask for.
+	maxTicketLife = 5 * time.Minute
 	// maxTickets bounds the tickets that are good at one time, maxTicketsPerUser those of one user.
 	maxTickets, maxTicketsPerUser = 1 << 16, 40
 )
@@ -32,6 +37,8 @@ type ticket struct {
 	token string
 	user  presence.UserID
 	until time.Time
+	// plain: a backend vouched for the user, who is seen as no staff whatever they are.
+	plain bool
 }
 
 func newTickets(now func() time.Time) *tickets {
@@ -40,6 +47,11 @@ func newTickets(now func() time.Time) *tickets {
 
 // issue makes a ticket for the bearer of a token that was checked.
 func (t *tickets) issue(user presence.UserID, token string) (string, error) {
+	return t.add(ticket{token: token, user: user, until: t.now().Add(ticketLife)})
+}
+
+func (t *tickets) add(one ticket) (string, error) {
+	user := one.user
 	var random [32]byte
 	_, _ = rand.Read(random[:]) // never fails
 	text := base64.RawURLEncoding.EncodeToString(random[:])
@@ -54,23 +66,40 @@ func (t *tickets) issue(user presence.UserID, token string) (string, error) {
 	case len(t.good) >= maxTickets:
 		return "", &presence.Error{Kind: presence.Unavailable, Op: "issue ticket", Tell: "Too many unused tickets.", RetryAfter: ticketLife}
 	}
-	t.good[sha256.Sum256([]byte(text))] = ticket{token, user, t.now().Add(ticketLife)}
+	t.good[sha256.Sum256([]byte(text))] = one
 	t.of[user]++
 	return text, nil
 }
 
-// redeem returns the token behind a ticket, once.
-func (t *tickets) redeem(text string) (token string, ok bool) {
+// redeem returns what is behind a ticket, once.
+func (t *tickets) redeem(text string) (ticket, bool) {
 	key := sha256.Sum256([]byte(text))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	one, ok := t.good[key]
 	if !ok {
-		return "", false
+		return ticket{}, false
 	}
 	t.forgetLocked(key, one.user)
-	return one.token, t.now().Before(one.until)
+	return one, t.now().Before(one.until)
 }
+
+// authenticate checks what somebody came with: an access token, an API token, or a ticket in place of one. It returns
+// the token behind it.
+func (f *Feed) authenticate(ctx context.Context, text string) (token string, caller Caller, err error) {
+	one := ticket{token: text}
+	if len(text) == ticketLength {
+		if good, ok := f.tickets.redeem(text); ok {
+			one = good
+		}
+	}
+	caller, err = f.cfg.Authenticate(ctx, one.token, f.cfg.Now())
+	caller.Staff = caller.Staff && !one.plain
+	return one.token, caller, err
+}
+
+// ticketLength is that of 32 bytes in base64url; no token has it.
+const ticketLength = 43
 
 func (t *tickets) forgetLocked(key [32]byte, user presence.UserID) {
 	delete(t.good, key)
@@ -101,17 +130,52 @@ func (f *Feed) serveTicket(w http.ResponseWriter, r *http.Request) {
 		refuse(w, methodNotAllowed(w, http.MethodPost))
 		return
 	}
-	token := bearer(r.Header)
-	caller, err := f.cfg.Authenticate(r.Context(), token, f.cfg.Now())
+	one, err := f.ticketFor(r)
 	if err != nil {
 		refuse(w, err)
 		return
 	}
-	text, err := f.tickets.issue(caller.User, token)
+	life := one.until.Sub(f.cfg.Now())
+	text, err := f.tickets.add(one)
 	if err != nil {
 		refuse(w, err)
 		return
 	}
 	w.Header()["Cache-Control"] = []string{"no-store"}
-	answer(w, http.StatusOK, "application/json", wire.FeedTicket{Ticket: text, ExpiresIn: int(ticketLife.Seconds())})
+	answer(w, http.StatusOK, "application/json", wire.FeedTicket{Ticket: text, ExpiresIn: int(life.Round(time.Second).Seconds())})
+}
+
+// ticketFor is what the caller may have a ticket for: their own session, or for a backend one of the user it names.
+func (f *Feed) ticketFor(r *http.Request) (ticket, error) {
+	token, now := bearer(r.Header), f.cfg.Now()
+	var want wire.FeedTicketRequest
+	body, err := io.ReadAll(io.LimitReader(r.Body, 4<<10))
+	if err == nil && len(body) > 0 {
+		err = json.Unmarshal(body, &want)
+	}
+	if want == (wire.FeedTicketRequest{}) && err == nil {
+		caller, err := f.cfg.Authenticate(r.Context(), token, now)
+		if err == nil && caller.Backend {
+			err = badTicketRequest("user", "A backend says for which user the ticket is.")
+		}
+		return ticket{token: token, user: caller.User, until: now.Add(ticketLife)}, err
+	}
+	life := ticketLife
+	if want.TTL != 0 {
+		life = time.Duration(want.TTL) * time.Second
+	}
+	switch {
+	case err != nil:
+		return ticket{}, badTicketRequest("body", "The body is a JSON object with user, and perhaps ttl and device.")
+	case want.TTL < 0 || want.TTL > int(maxTicketLife/time.Second):
+		return ticket{}, badTicketRequest("ttl", "A ticket is good for 1 to 300 seconds.")
+	case f.cfg.OnBehalf == nil:
+		return ticket{}, &presence.Error{Kind: presence.Forbidden, Op: "issue ticket", Tell: "There are no tickets for others."}
+	}
+	user, access, err := f.cfg.OnBehalf(r, token, want)
+	return ticket{token: access, user: user, until: now.Add(life), plain: true}, err
+}
+
+func badTicketRequest(field, tell string) error {
+	return &presence.Error{Kind: presence.Invalid, Op: "issue ticket", Field: field, Code: "validation", Tell: tell}
 }
