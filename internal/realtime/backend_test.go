@@ -37,7 +37,7 @@ func TestABackendWatchesEverybody(t *testing.T) {
 		if v.users["9"].S != "online" || v.users["9"].C != "" {
 			t.Errorf("%+v", v.users["9"])
 		}
-		h.signal(8, presence.Login)
+		h.set(8, presence.Online)
 		pause(2 * time.Second)
 		for _, f := range c.take() {
 			if f.T == "delta" && len(f.Users) > 0 {
