@@ -10,6 +10,7 @@ import (
 
 	"github.com/offchat/presence"
 	"github.com/offchat/presence/internal/auth"
+	"github.com/offchat/presence/wire"
 )
 
 // matrix says who may do what. The columns: A nobody signed in, U a user on themselves, O a user on another, M a
@@ -186,6 +187,15 @@ func (w *matrixWorld) ask(method, path, op string, actor rune) int {
 	if path == "/api/v1/jobs" && method == "POST" {
 		body = fmt.Sprintf(`{"act":"lift","ids":["%d"],"expected":1}`, target.id)
 	}
+	if strings.HasPrefix(path, "/api/v1/views") && method != "GET" {
+		body = `{"name":"v","page":"users","query":"","shared":false}`
+		if strings.Contains(path, "{view}") {
+			saved := want[wire.View](w.stack, 200, "POST", "/api/v1/views", w.viewer(access), body)
+			if path = strings.ReplaceAll(path, "{view}", saved.ID); method == "DELETE" {
+				body = ""
+			}
+		}
+	}
 	if strings.Contains(path, "{job}") {
 		path = strings.ReplaceAll(path, "{job}", w.job(w.login("boss").Access, fmt.Sprintf(`{"act":"hold","status":"away","ids":["%d"],"expected":1}`, target.id)).ID)
 	}
@@ -220,6 +230,14 @@ func (w *matrixWorld) apiToken(actor rune, taken presence.Scope) string {
 
 // every scope there is.
 var every, _ = presence.ParseScope(strings.Join(presence.ScopeNames(), ","))
+
+// viewer is whose view a cell is about: the actor's own, where the actor can have one.
+func (w *matrixWorld) viewer(access string) string {
+	if w.stack.ask("GET", "/api/v1/views", access, "").Code == http.StatusOK {
+		return access
+	}
+	return w.login("boss").Access
+}
 
 // TestNobodyIsEverybody: an operation whose access was forgotten lets nobody in.
 func TestNobodyIsEverybody(t *testing.T) {

@@ -21,6 +21,8 @@ func (h *Handler) register() {
 	h.registerStatistics()
 	h.registerTransitions()
 	h.registerJobs()
+	h.registerExports()
+	h.registerViews()
 	h.registerBackends()
 }
 

@@ -562,6 +562,45 @@ export interface TokenList {
   items: Token[]
 }
 
+/** ExportedUser is a row of an exported list of users. Moments are RFC 3339 in UTC, or as they read on a clock of the time zone asked for; empty where there is none. */
+export interface ExportedUser {
+  id: string
+  username: string
+  email: string
+  first_name: string
+  last_name: string
+  role: string
+  account_status: string
+  is_active: boolean
+  status: string
+  cause: string
+  held: boolean
+  devices: number
+  last_seen: string
+  last_seen_local: string
+  since: string
+  since_local: string
+  joined_at: string
+  joined_at_local: string
+}
+
+/** ExportedAct is a row of an exported audit. Before and After are JSON as text. */
+export interface ExportedAct {
+  id: string
+  at: string
+  at_local: string
+  actor: string
+  action: string
+  target: string
+  target_name: string
+  before: string
+  after: string
+  reason: string
+  ip: string
+  user_agent: string
+  request_id: string
+}
+
 /** FeedUser is one user's presence in a frame of the feed: the whole state, never a difference. Moments are milliseconds since 1970 UTC. What is missing is not known, or not for the reader to know. */
 export interface FeedUser {
   id: string
@@ -781,6 +820,33 @@ export interface SignedIn {
   expires_at: string
   account: Account
   as_of: string
+}
+
+/** NewView is a way of looking at a page that is worth a name. */
+export interface NewView {
+  name: string
+  /** The page of the dashboard it is about. */
+  page: string
+  /** The query string of the page, as it stands in its address. */
+  query: string
+  /** Every admin and moderator sees it; only its owner and admins change it. */
+  shared: boolean
+}
+
+/** View is a saved view. */
+export interface View extends NewView {
+  id: string
+  /** The id of whoever saved it. */
+  owner: string
+  owner_name: string
+  mine: boolean
+  /** When it was saved. */
+  at: string
+}
+
+/** ViewList is one's own views and the shared ones, by name. */
+export interface ViewList {
+  items: View[]
 }
 
 /** What a client says over the feed. */
