@@ -56,7 +56,8 @@ func readView(d presence.Document) (keptView, bool) {
 }
 
 // seenBy and changedBy say who may do what with a view.
-func (v *keptView) seenBy(c *call) bool    { return v.Shared || v.Owner == c.id.User }
+func (v *keptView) seenBy(c *call) bool { return v.Shared || v.Owner == c.id.User }
+
 func (v *keptView) changedBy(c *call) bool { return v.Owner == c.id.User || v.Shared && c.id.IsAdmin() }
 
 func (h *Handler) views(ctx context.Context, c *call, _ *nothing) (*reply[wire.ViewList], error) {
