@@ -170,6 +170,9 @@ func (t *typeDecl) kind(e ast.Expr, optional bool) (string, error) {
 		if e.Len != nil {
 			return "", fmt.Errorf("an array of another length than 2")
 		}
+		if strings.Contains(kind, "|") {
+			kind = "(" + kind + ")"
+		}
 		return kind + "[]", err
 	case *ast.MapType:
 		kind, err := t.kind(e.Value, false)

@@ -408,7 +408,7 @@ export interface Week {
 /** WeekDay is one day of a Week, by the hours of its clock. */
 export interface WeekDay {
   /** 24 means of how many were online. Null: nothing was recorded. */
-  hours: number | null[]
+  hours: (number | null)[]
   /** 24 numbers of minutes that the means are of. */
   minutes: number[]
 }
@@ -780,9 +780,9 @@ export interface RosterPart {
   joined: number[]
   statuses: number[]
   /** Milliseconds from now, so hardly ever above 0; null: never seen. */
-  last_seen: number | null[]
+  last_seen: (number | null)[]
   /** When the status began, milliseconds from last_seen (from now where that is null); null: it never changed. */
-  since: number | null[]
+  since: (number | null)[]
   causes: number[]
   /** 1: an admin's hold decides. */
   held: number[]
