@@ -1,12 +1,25 @@
 import { type ComponentType, type LazyExoticComponent, lazy } from 'react'
+import type { IconName } from '../components'
+import type { Label } from './label'
 
 /** A page and the address it answers at. Each page is a chunk of its own, fetched when it is first opened. */
 export interface Route {
+  /** As wouter writes it: /users/:id. */
   readonly path: string
   readonly Page: LazyExoticComponent<ComponentType>
+  /** In the navigation: its name, its picture, and the letter that comes after g. */
+  readonly nav?: { readonly text: Label; readonly icon: IconName; readonly key: string; readonly group?: 'more' }
+  /** Only admins may see it; moderators are told so. */
+  readonly admins?: boolean
+  /** Without the shell around it. */
+  readonly bare?: boolean
 }
 
 export const routes: readonly Route[] = [
-  { path: '/', Page: lazy(() => import('../pages/overview')) },
-  { path: '/users', Page: lazy(() => import('../pages/users')) },
+  {
+    path: '/',
+    Page: lazy(() => import('../pages/overview')),
+    nav: { text: 'nav.overview', icon: 'overview', key: 'o' },
+  },
+  { path: '/users', Page: lazy(() => import('../pages/users')), nav: { text: 'nav.users', icon: 'users', key: 'u' } },
 ]

@@ -13,7 +13,9 @@ function Framed({
   hint,
   problem,
   children,
-}: Frame & { readonly children: (a: { id: string; 'aria-describedby'?: string; 'aria-invalid'?: true }) => ReactNode }) {
+}: Frame & {
+  readonly children: (a: { id: string; 'aria-describedby'?: string; 'aria-invalid'?: true }) => ReactNode
+}) {
   const id = useId()
   const about = problem || hint ? `${id}-about` : undefined
   return (

@@ -47,7 +47,8 @@ export function MenuPanel({ label, entries, from, onClose }: MenuPanelProps) {
     ;(items().find((i) => i.getAttribute('aria-checked') === 'true') ?? items()[0])?.focus()
     return () => {
       menu.hidePopover()
-      if (before instanceof HTMLElement && before.isConnected && document.activeElement === document.body) before.focus()
+      if (before instanceof HTMLElement && before.isConnected && document.activeElement === document.body)
+        before.focus()
     }
   }, [])
   const onKeyDown = (e: React.KeyboardEvent) => {
@@ -89,8 +90,8 @@ export function MenuPanel({ label, entries, from, onClose }: MenuPanelProps) {
       }}
     >
       {entries.map((entry, i) => {
-        const key = entry === null || typeof entry === 'string' ? `${i}` : `${i}`
-        if (entry === null) return <div key={key} className={styles.line} role="separator" />
+        const key = i // entries stay in their places while a menu is open
+        if (entry === null) return <hr key={key} className={styles.line} />
         if (typeof entry === 'string')
           return (
             <div key={key} className={styles.title} role="presentation">
@@ -99,6 +100,7 @@ export function MenuPanel({ label, entries, from, onClose }: MenuPanelProps) {
           )
         const choice = entry.checked !== undefined
         return (
+          // biome-ignore lint/a11y/useAriaPropsSupportedByRole: a choice has a role that supports it
           <button
             key={key}
             type="button"

@@ -5,7 +5,13 @@ import { classes } from './classes'
 import styles from './notice.module.css'
 
 /** Something to know, beside what one does. */
-export function Notice({ kind = 'plain', children }: { readonly kind?: 'plain' | 'danger'; readonly children: ReactNode }) {
+export function Notice({
+  kind = 'plain',
+  children,
+}: {
+  readonly kind?: 'plain' | 'danger'
+  readonly children: ReactNode
+}) {
   return (
     <div className={classes(styles.notice, styles[kind])} role={kind === 'danger' ? 'alert' : undefined}>
       {children}

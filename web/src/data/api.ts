@@ -28,7 +28,8 @@ export function createApi(session: Session, fetcher: typeof fetch = (...a) => fe
       return read(await ask(path + search(query), { signal }))
     },
     async send(method, path, body) {
-      const json = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }
+      const json =
+        body === undefined ? {} : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }
       return read(await ask(path, { method, ...json }))
     },
   }

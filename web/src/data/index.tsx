@@ -96,7 +96,7 @@ export function useNow(): number {
   )
 }
 
-export { type Api, type Query } from './api'
+export type { Api, Query } from './api'
 export type { Event, Live, Truth } from './live'
 export { accountStatuses, type People, roles, statuses } from './people'
 export { ApiError, type Session } from './session'

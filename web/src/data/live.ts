@@ -1,5 +1,5 @@
-import type { PresenceError } from '../../../sdk/src/errors'
 import { createEmitter } from '../../../sdk/src/emitter'
+import type { PresenceError } from '../../../sdk/src/errors'
 import { watchInput } from '../../../sdk/src/idle'
 import { watchLife } from '../../../sdk/src/liveness'
 import { createTokens } from '../../../sdk/src/token'
@@ -142,7 +142,8 @@ export function createLive(session: Session, api: Api, world: World = pageWorld(
           : was.asOf
             ? 'reconnecting'
             : 'starting'
-    const asOf = state === 'live' ? heardAt + clock : was.state === 'live' ? (paused ? pausedAt : heardAt + clock) : was.asOf
+    const asOf =
+      state === 'live' ? heardAt + clock : was.state === 'live' ? (paused ? pausedAt : heardAt + clock) : was.asOf
     if (was.state === state && was.held === held.changes && (state === 'live' || was.asOf === asOf)) return
     truth.set({ state, asOf, held: held.changes, error: denied })
   }

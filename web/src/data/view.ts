@@ -1,5 +1,5 @@
 import { fold } from '../i18n/fold'
-import { accountStatuses, AWAY, OFFLINE, ONLINE, type People, roles, statuses } from './people'
+import { AWAY, accountStatuses, OFFLINE, ONLINE, type People, roles, statuses } from './people'
 
 /** What of the table somebody wants to see. Every part of it is a part of the address. */
 export interface Filter {
@@ -36,7 +36,17 @@ export const noFilter: Filter = {
   sinceFor: 0,
 }
 
-export type Column = 'status' | 'user' | 'email' | 'seen' | 'since' | 'devices' | 'account' | 'role' | 'joined' | 'cause'
+export type Column =
+  | 'status'
+  | 'user'
+  | 'email'
+  | 'seen'
+  | 'since'
+  | 'devices'
+  | 'account'
+  | 'role'
+  | 'joined'
+  | 'cause'
 
 export interface Sort {
   readonly column: Column
@@ -158,7 +168,10 @@ export class View {
 
   private follow(rows: readonly number[]): void {
     if (this.people.rows > this.key.length) {
-      if (!this.frozen) return this.settle()
+      if (!this.frozen) {
+        this.settle()
+        return
+      }
       const wider = new Float64Array(this.people.gone.length)
       wider.set(this.key)
       this.key = wider
@@ -171,13 +184,15 @@ export class View {
     }
     if (this.frozen) {
       for (const row of rows) this.late.add(row)
-      return this.count()
+      this.count()
+      return
     }
     this.late.clear()
     // Sorting anew costs as much as some thousand moves.
-    if (rows.length > 200 + this.length / 50) return this.settle()
-    const ranked = this.rankAll()
-    if (ranked) return this.settle()
+    if (rows.length > 200 + this.length / 50 || this.rankAll()) {
+      this.settle()
+      return
+    }
     const now = this.now()
     let moved = false
     for (const row of rows) if (this.place(row, now)) moved = true
@@ -246,7 +261,10 @@ export class View {
     const { people: p, filter: f } = this
     if (p.gone[row]) return false
     if (f.status.length && !f.status.includes(statuses[p.status[row] ?? 0] ?? '')) return false
-    if (f.account.length && !f.account.includes(p.active[row] ? (accountStatuses[p.account[row] ?? 0] ?? '') : 'closed'))
+    if (
+      f.account.length &&
+      !f.account.includes(p.active[row] ? (accountStatuses[p.account[row] ?? 0] ?? '') : 'closed')
+    )
       return false
     if (f.role.length && !f.role.includes(roles[p.role[row] ?? 0] ?? '')) return false
     if (f.held && !p.held[row]) return false
