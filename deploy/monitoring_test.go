@@ -89,7 +89,7 @@ func startServer(t *testing.T) (ops string) {
 	must(t, os.Mkdir(data, 0o700))
 	server, err := child.Start(t.Context(), child.Options{
 		Binary: binary, Data: data, CPU: child.AnyCPU,
-		Env: []string{"PRESENCE_OPS_LISTEN=" + ops, "PRESENCE_OFFLINE_AFTER=4s", "PRESENCE_HEARTBEAT_INTERVAL=1s", "PRESENCE_LEAVE_GRACE=1s"},
+		Env: []string{"PRESENCE_OPS_LISTEN=" + ops, "PRESENCE_OFFLINE_AFTER=4s", "PRESENCE_HEARTBEAT_INTERVAL=1s", "PRESENCE_LEAVE_GRACE=1s", "PRESENCE_CANARIES=on"},
 	})
 	must(t, err)
 	t.Cleanup(func() { server.Stop() })
@@ -180,7 +180,7 @@ func dashboardQueries(t *testing.T) (queries []string) {
 		}
 	}
 	must(t, json.Unmarshal([]byte(read(t, "grafana/presence.json")), &board))
-	filled := strings.NewReplacer("$__rate_interval", "10s", "$instance", ".*")
+	filled := strings.NewReplacer("$__rate_interval", "30s", "$instance", ".*")
 	for _, panel := range board.Panels {
 		for _, target := range panel.Targets {
 			queries = append(queries, filled.Replace(target.Expr))

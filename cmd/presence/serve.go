@@ -138,6 +138,9 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 		feed.Run,
 		v1.Run,
 	}
+	if cfg.Canaries == "on" {
+		doors = append(doors, a.canaries(public.Addr()))
+	}
 	where := addresses{public: public.Addr()}
 	if ops != nil {
 		where.ops = ops.Addr()

@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"internal/httpd":      {"internal/metrics"},
 	"internal/metrics":    {""},
 	"internal/config":     {},
+	"internal/canary":     {"internal/metrics"},
 	"internal/assets":     {},
 	"internal/dashboard":  {},
 	"internal/enginetest": {""},

@@ -77,6 +77,9 @@ type Config struct {
 	// HistoryRetention is how long changes of status are kept.
 	HistoryRetention time.Duration `key:"history_retention" reload:"yes" default:"90d" min:"1s" max:"3650d" help:"How long the history of who was online when is kept."`
 
+	// Canaries are off by default: they are accounts, and whoever counts people counts them.
+	Canaries string `key:"canaries" default:"off" choices:"on,off" help:"Three accounts of the server's own (canary-NODE-...) that come through the front door and measure what people get: presence_canary_* in the metrics."`
+
 	// LogLevel and LogFormat shape the log on standard error. auto is text on a terminal and JSON elsewhere.
 	LogLevel  string `key:"log_level" reload:"yes" default:"info" choices:"debug,info,warn,error" help:"The least important log lines to write. debug has a line for every request."`
 	LogFormat string `key:"log_format" default:"auto" choices:"auto,text,json" help:"How to write them: text, json, or auto: text on a terminal, json elsewhere."`

@@ -79,7 +79,7 @@ func TestEverySettingCanBeWrittenEverywhere(t *testing.T) {
 		"database": "postgres://presence:p%40ss@db:5432/presence", "engine": "valkey://:pw@cache:6379", "node": "a-1",
 		"signing_key": goodKey, "signing_keys_old": goodKey + "x," + goodKey + "y",
 		"cors_origins":    "https://a.example,http://localhost:5173",
-		"trusted_proxies": "10.0.0.0/8,::1", "history_retention": "30d", "log_level": "debug", "log_format": "json",
+		"trusted_proxies": "10.0.0.0/8,::1", "history_retention": "30d", "log_level": "debug", "log_format": "json", "canaries": "on",
 	}
 	var file strings.Builder
 	var env []string
@@ -122,7 +122,7 @@ func TestDefaultsAreTheDocumentedOnes(t *testing.T) {
 		"leave_grace": "10s", "idle_after": "5m", "access_token_lifetime": "1h", "refresh_token_lifetime": "7d",
 		"database": "", "engine": "", "node": "",
 		"signing_key": "", "signing_keys_old": "", "cors_origins": "", "trusted_proxies": "",
-		"history_retention": "90d", "log_level": "info", "log_format": "auto",
+		"history_retention": "90d", "log_level": "info", "log_format": "auto", "canaries": "off",
 	}
 	for _, s := range c.Effective() {
 		if s.Value != want[s.Key] || s.Source.String() != "default" {
