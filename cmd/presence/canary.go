@@ -26,7 +26,7 @@ func (a *app) canaries(public net.Addr) door {
 		defer transport.CloseIdleConnections()
 		return canary.New(canary.Config{
 			Door:    canary.HTTP{URL: "http://" + reachable(public.String()), Client: &http.Client{Transport: transport, Timeout: 10 * time.Second}},
-			Prepare: a.prepareCanary, Timing: a.timing, Name: canaryName(nodeName()), Metrics: a.metrics.Canary(), Log: a.log,
+			Prepare: a.prepareCanary, Timing: a.timing, Name: canaryName(nodeName(a.cfg)), Metrics: a.metrics.Canary(), Log: a.log,
 		}).Run(ctx)
 	}
 }
