@@ -16,6 +16,7 @@ import (
 
 	"github.com/offchat/presence"
 	"github.com/offchat/presence/internal/auth"
+	"github.com/offchat/presence/internal/backup"
 	"github.com/offchat/presence/internal/config"
 	"github.com/offchat/presence/internal/control"
 	"github.com/offchat/presence/internal/httpd"
@@ -67,12 +68,15 @@ func openApp(ctx context.Context, cfg *config.Config, log *slog.Logger, patience
 	if a.unlock, err = dir.lockWithin(ctx, patience); err != nil {
 		return nil, err
 	}
+	if err := backup.HalfRestored(cfg.Data); err != nil {
+		return nil, err
+	}
 	keys, err := signingKeys(cfg, dir, log)
 	if err != nil {
 		return nil, err
 	}
 	if a.backing, err = openBacking(ctx, cfg, dir, a.metrics, log); err != nil {
-		return nil, err
+		return nil, withCure(cfg, err)
 	}
 	a.tracker = tracker.New(tracker.Config{Engine: a.engine, Store: a.store, Metrics: a.metrics, Log: log})
 	a.auth, err = auth.New(auth.Config{

@@ -22,6 +22,7 @@ type database interface {
 	presence.Store
 	presence.ReportStore
 	presence.DeskStore
+	presence.ImportStore
 }
 
 // engine is what every engine can do that a server runs on.
@@ -61,7 +62,7 @@ func openBacking(ctx context.Context, cfg *config.Config, dir dataDir, m *metric
 		}
 	}()
 	if cfg.Database == "" {
-		err = b.openSQLite(ctx, dir, m, log)
+		err = b.openSQLite(ctx, cfg, dir, m, log)
 	} else {
 		err = b.openPostgres(ctx, cfg, log)
 	}
@@ -76,7 +77,7 @@ func openBacking(ctx context.Context, cfg *config.Config, dir dataDir, m *metric
 	return b, b.openValkey(ctx, policy, cfg, log)
 }
 
-func (b *backing) openSQLite(ctx context.Context, dir dataDir, m *metrics.Metrics, log *slog.Logger) error {
+func (b *backing) openSQLite(ctx context.Context, cfg *config.Config, dir dataDir, m *metrics.Metrics, log *slog.Logger) error {
 	store, err := sqlite.Open(ctx, dir.database(), sqlite.Options{Log: log})
 	if err != nil {
 		return err
@@ -84,7 +85,9 @@ func (b *backing) openSQLite(ctx context.Context, dir dataDir, m *metrics.Metric
 	b.store, b.failed, b.closers = store, store.Failed(), append(b.closers, store.Close)
 	b.checks = append(b.checks, httpd.Check{Name: "store", Run: store.Ping}, diskCheck(store))
 	b.runs = append(b.runs, func(ctx context.Context) error { return probeDisk(ctx, store) })
-	watchDisk(m, store, string(dir))
+	schedule := newSchedule(cfg, log)
+	b.runs = append(b.runs, schedule.Run)
+	watchDisk(m, store, string(dir), schedule)
 	b.watched.StoreActs = func() uint64 { return store.Stats().Acts }
 	b.watched.StoreCommits = func() uint64 { return store.Stats().Commits }
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/offchat/presence/internal/backup"
 	"github.com/offchat/presence/internal/httpd"
 	"github.com/offchat/presence/internal/metrics"
 	"github.com/offchat/presence/internal/sqlite"
@@ -47,7 +48,7 @@ func probeDisk(ctx context.Context, s diskStore) error {
 }
 
 // watchDisk tells Prometheus about the disk that a data directory lies on.
-func watchDisk(m *metrics.Metrics, store *sqlite.Store, data string) {
+func watchDisk(m *metrics.Metrics, store *sqlite.Store, data string, schedule *backup.Schedule) {
 	m.WatchDisk(metrics.Disk{
 		Full:    func() bool { _, full := store.Full(); return full },
 		Refused: func() uint64 { return store.Stats().Refused },
@@ -58,5 +59,6 @@ func watchDisk(m *metrics.Metrics, store *sqlite.Store, data string) {
 			}
 			return float64(free)
 		},
+		LastBackup: schedule.Last, BackupFailures: schedule.Failures,
 	})
 }

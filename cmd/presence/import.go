@@ -10,9 +10,10 @@ import (
 	"time"
 
 	"github.com/offchat/presence/internal/auth"
+	"github.com/offchat/presence/internal/backup"
 	"github.com/offchat/presence/internal/config"
 	"github.com/offchat/presence/internal/django"
-	"github.com/offchat/presence/internal/sqlite"
+	"github.com/offchat/presence/internal/metrics"
 )
 
 type importCmd struct {
@@ -62,7 +63,7 @@ func (c *importDjangoCmd) Run(p *process) error {
 	defer source.Close()
 	began := now()
 	var report *django.Report
-	err = withStore(p.ctx, p, cfg, func(ctx context.Context, store *sqlite.Store) (err error) {
+	err = withStore(p.ctx, p, cfg, func(ctx context.Context, store database) (err error) {
 		report, err = django.Import(ctx, source, store, django.Options{
 			DryRun: c.DryRun, Update: c.Update, Now: began, Place: place, UsersTable: c.UsersTable,
 			Readable: auth.ReadsHash, Progress: progress(p),
@@ -82,8 +83,8 @@ func (c *importDjangoCmd) Run(p *process) error {
 	return err
 }
 
-// withStore lends the data directory's store to a command that needs nothing else, while no server runs.
-func withStore(ctx context.Context, p *process, cfg *config.Config, do func(context.Context, *sqlite.Store) error) error {
+// withStore lends the configured store to a command that needs nothing else, while no server runs.
+func withStore(ctx context.Context, p *process, cfg *config.Config, do func(context.Context, database) error) error {
 	dir := dataDir(cfg.Data)
 	if err := dir.make(); err != nil {
 		return err
@@ -93,11 +94,20 @@ func withStore(ctx context.Context, p *process, cfg *config.Config, do func(cont
 		return fmt.Errorf("%w; stop the server first", err)
 	}
 	defer unlock()
-	store, err := sqlite.Open(ctx, dir.database(), sqlite.Options{Log: newLogger(cfg, p.stderr, slog.LevelInfo)})
-	if err != nil {
+	if err := backup.HalfRestored(cfg.Data); err != nil {
 		return err
 	}
-	return errors.Join(do(ctx, store), store.Close())
+	log := newLogger(cfg, p.stderr, max(levelOf(cfg), slog.LevelWarn))
+	var b backing
+	if cfg.Database == "" {
+		err = b.openSQLite(ctx, cfg, dir, metrics.Discard(), log)
+	} else {
+		err = b.openPostgres(ctx, cfg, log)
+	}
+	if err != nil {
+		return errors.Join(withCure(cfg, err), b.close())
+	}
+	return errors.Join(do(ctx, b.store), b.close())
 }
 
 // progress tells a person at a terminal how far it is; into a file it tells nothing.

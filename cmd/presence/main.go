@@ -36,6 +36,7 @@ type commands struct {
 	User        userCmd        `cmd:"" help:"Make, list and administer accounts."`
 	Token       tokenCmd       `cmd:"" help:"Make, list and revoke the API tokens of backends."`
 	Config      configCmd      `cmd:"" help:"Show and check the configuration."`
+	Backup      backupCmd      `cmd:"" help:"Make, list, verify and restore backups."`
 	Import      importCmd      `cmd:"" help:"Carry over the data of another system."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server whether it is well."`
 	Bench       benchCmd       `cmd:"" help:"Play people against a server: a load test, and a demo."`
@@ -132,6 +133,11 @@ func newParser(p *process) (*kong.Kong, error) {
 	cli.Config.Show.settingFlags = allSettings()
 	cli.Config.Check.settingFlags = allSettings()
 	cli.Import.Django.settingFlags = allSettings()
+	for _, flags := range []*settingFlags{
+		&cli.Backup.Create.settingFlags, &cli.Backup.List.settingFlags, &cli.Backup.Verify.settingFlags, &cli.Backup.Restore.settingFlags,
+	} {
+		*flags = allSettings()
+	}
 	return kong.New(&cli,
 		kong.Name("presence"), kong.Description(description),
 		kong.Writers(p.stdout, p.stderr),

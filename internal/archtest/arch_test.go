@@ -44,6 +44,7 @@ var mayImport = map[string][]string{
 	"internal/archtest":   {},
 	"internal/wiregen":    {},
 	"internal/django":     {""},
+	"internal/backup":     {"internal/sqlite"},
 	"internal/djangotest": {},
 	"cmd/presence":        {"*"},
 	"bench":               {"*"},

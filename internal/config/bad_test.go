@@ -39,6 +39,8 @@ func TestBadConfigurationsAreNamed(t *testing.T) {
 		{"an absurd number", env("PRESENCE_OFFLINE_AFTER=1e300"), []string{"offline_after", "from 1s to 24h"}},
 		{"an absurd duration", env("PRESENCE_OFFLINE_AFTER=9999999h"), []string{"offline_after", "from 1s to 24h"}},
 		{"absurd days", flag("history_retention", "99999999d"), []string{"history_retention", "from 1s to 3650d"}},
+		{"half a backup", flag("backup_keep", "0.5"), []string{"backup_keep", "whole number from 1 to 1000"}},
+		{"no backup to keep", file("backup_keep = 0"), []string{"backup_keep", "whole number from 1 to 1000"}},
 		{"words", flag("idle_after", "five minutes"), []string{"idle_after", "from 1s to 24h"}},
 		{"a number in the file", file(`offline_after = 120`), []string{"offline_after", `"120" has no unit`}},
 		{"nan in the file", file(`offline_after = nan`), []string{"offline_after", "from 1s to 24h"}},

@@ -80,6 +80,11 @@ type Config struct {
 	// Canaries are off by default: they are accounts, and whoever counts people counts them.
 	Canaries string `key:"canaries" default:"off" choices:"on,off" help:"Three accounts of the server's own (canary-NODE-...) that come through the front door and measure what people get: presence_canary_* in the metrics."`
 
+	// BackupEvery, BackupKeep and BackupDir are about the backups that the server makes by itself.
+	BackupEvery time.Duration `key:"backup_every" default:"24h" min:"0s" max:"365d" help:"How often the server backs its data up; 0s: never."`
+	BackupKeep  int           `key:"backup_keep" default:"7" low:"1" high:"1000" help:"How many of its backups stay."`
+	BackupDir   string        `key:"backup_dir" as:"path" help:"Directory of the backups. Default: backups in the data directory; another disk is better."`
+
 	// LogLevel and LogFormat shape the log on standard error. auto is text on a terminal and JSON elsewhere.
 	LogLevel  string `key:"log_level" reload:"yes" default:"info" choices:"debug,info,warn,error" help:"The least important log lines to write. debug has a line for every request."`
 	LogFormat string `key:"log_format" default:"auto" choices:"auto,text,json" help:"How to write them: text, json, or auto: text on a terminal, json elsewhere."`

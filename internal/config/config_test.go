@@ -80,6 +80,7 @@ func TestEverySettingCanBeWrittenEverywhere(t *testing.T) {
 		"signing_key": goodKey, "signing_keys_old": goodKey + "x," + goodKey + "y",
 		"cors_origins":    "https://a.example,http://localhost:5173",
 		"trusted_proxies": "10.0.0.0/8,::1", "history_retention": "30d", "log_level": "debug", "log_format": "json", "canaries": "on",
+		"backup_every": "12h", "backup_keep": "30", "backup_dir": "/mnt/nas",
 	}
 	var file strings.Builder
 	var env []string
@@ -123,6 +124,7 @@ func TestDefaultsAreTheDocumentedOnes(t *testing.T) {
 		"database": "", "engine": "", "node": "",
 		"signing_key": "", "signing_keys_old": "", "cors_origins": "", "trusted_proxies": "",
 		"history_retention": "90d", "log_level": "info", "log_format": "auto", "canaries": "off",
+		"backup_every": "24h", "backup_keep": "7", "backup_dir": "",
 	}
 	for _, s := range c.Effective() {
 		if s.Value != want[s.Key] || s.Source.String() != "default" {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"strconv"
 	"time"
 )
 
@@ -26,6 +27,8 @@ func Document() []Documentation {
 		switch t := reflect.TypeFor[Config]().Field(s.field).Type; {
 		case t == reflect.TypeFor[time.Duration]():
 			d.Kind, d.Bounds = "duration", FormatDuration(s.min)+" to "+FormatDuration(s.max)
+		case t == reflect.TypeFor[int]():
+			d.Kind, d.Bounds = "number", strconv.Itoa(s.low)+" to "+strconv.Itoa(s.high)
 		case s.secret && s.list:
 			d.Kind = "list of secrets"
 		case s.secret:

@@ -70,6 +70,8 @@ func (s *setting) read(t reflect.Type, words []string) (any, error) {
 	switch t {
 	case reflect.TypeFor[time.Duration]():
 		return s.readDuration(words[0])
+	case reflect.TypeFor[int]():
+		return s.readCount(words[0])
 	case reflect.TypeFor[Secret]():
 		if schemes := sharedSchemes[s.as]; schemes != nil {
 			return readShared(words[0], schemes)
@@ -99,6 +101,14 @@ func (s *setting) readDuration(text string) (time.Duration, error) {
 		return 0, fmt.Errorf("%q is out of range: %s", text, bounds)
 	}
 	return d, nil
+}
+
+func (s *setting) readCount(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < s.low || n > s.high {
+		return 0, fmt.Errorf("%q is not a whole number from %d to %d", text, s.low, s.high)
+	}
+	return n, nil
 }
 
 func (s *setting) readWord(text string) (string, error) {

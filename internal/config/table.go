@@ -3,6 +3,7 @@ package config
 import (
 	"net/netip"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -18,6 +19,7 @@ type setting struct {
 	as             string   // how the text is read, where the type alone does not tell
 	choices        []string // the allowed words, where they are few
 	min, max       time.Duration
+	low, high      int // of whole numbers
 	field          int // in Config
 	secret, list   bool
 	reload         bool // SIGHUP changes it in a running server
@@ -46,6 +48,9 @@ func buildTable() []setting {
 		if f.Type == reflect.TypeFor[time.Duration]() {
 			row.min, row.max = mustDuration(f.Tag.Get("min")), mustDuration(f.Tag.Get("max"))
 		}
+		if f.Type == reflect.TypeFor[int]() {
+			row.low, row.high = mustCount(f.Tag.Get("low")), mustCount(f.Tag.Get("high"))
+		}
 		if row.key == "" || row.help == "" {
 			panic("config: " + f.Name + " does not document itself")
 		}
@@ -60,6 +65,14 @@ func mustDuration(s string) time.Duration {
 		panic("config: " + err.Error())
 	}
 	return d
+}
+
+func mustCount(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		panic("config: " + err.Error())
+	}
+	return n
 }
 
 // find returns the row of a key, and whether the name asked for the value's file instead ("signing_key_file").
@@ -93,6 +106,8 @@ func (s *setting) show(c *Config) string {
 	switch v := reflect.ValueOf(c).Elem().Field(s.field).Interface().(type) {
 	case time.Duration:
 		return FormatDuration(v)
+	case int:
+		return strconv.Itoa(v)
 	case string:
 		return v
 	case Secret:

@@ -101,5 +101,9 @@ func isMissingParent(err error) bool { return codeOf(err) == sqlite3.SQLITE_CONS
 
 // damaged is the refusal to work with a file that cannot be trusted.
 func damaged(path, why string) error {
-	return fmt.Errorf("the database file %s is damaged (%s); restore it from a backup", path, why)
+	return damage{fmt.Errorf("the database file %s is damaged (%s); restore it from a backup", path, why)}
 }
+
+type damage struct{ error }
+
+func (damage) Is(target error) bool { return target == ErrDamaged }
