@@ -195,3 +195,11 @@ type FeedSeen struct {
 	Devices []int    `json:"devices"`
 	Held    []int    `json:"held"`
 }
+
+// FeedTimes says, in every scope, that the times which clients follow have changed; see FeedHello.
+type FeedTimes struct {
+	T              string `json:"t"` // times
+	HeartbeatMS    int64  `json:"heartbeat_ms"`
+	IdleAfterMS    int64  `json:"idle_after_ms"`
+	OfflineAfterMS int64  `json:"offline_after_ms"`
+}

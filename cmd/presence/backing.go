@@ -29,6 +29,7 @@ type database interface {
 type engine interface {
 	presence.Engine
 	Run(ctx context.Context) error
+	SetPolicy(policy presence.Policy)
 }
 
 // backing is where accounts and presence are: in this process and its data directory, or in servers that several

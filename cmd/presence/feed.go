@@ -39,7 +39,7 @@ func newFeed(a *app, cfg *config.Config, v1 *api.Handler, allowOrigin func(strin
 		Privacy: a.auth.Privacy, Private: a.auth.Private,
 		Accounts: v1.AccountVersion, Device: a.auth.Device,
 		AllowOrigin: allowOrigin, Address: httpd.ClientIP,
-		HeartbeatInterval: cfg.HeartbeatInterval, IdleAfter: cfg.IdleAfter, OfflineAfter: cfg.OfflineAfter,
+		Told:    realtime.Told{HeartbeatInterval: cfg.HeartbeatInterval, IdleAfter: cfg.IdleAfter, OfflineAfter: cfg.OfflineAfter},
 		Metrics: a.metrics, Log: a.log,
 	})
 	a.auth.OnSessionEnd(feed.SessionEnded)

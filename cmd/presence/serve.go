@@ -94,8 +94,18 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 	v1 := api.New(api.Config{
 		Auth: a.auth, Presence: a.tracker, Store: a.store, Touch: a.toucher, Settings: told(cfg), Version: build().Version, Origin: origin, Log: log,
 		Node: nodeName(cfg), OnJob: func(j wire.FeedJob) { feed.Job(j) },
+		Configured: timeoutsOf(cfg), OnTimeouts: func(t presence.Timeouts) {
+			a.engine.SetPolicy(t.Policy())
+			contract.SetTold(compat.Told{
+				HeartbeatInterval: t.HeartbeatInterval, IdleAfter: t.IdleAfter, OfflineAfter: t.OfflineAfter, RefreshInterval: t.RefreshInterval,
+			})
+			feed.SetTold(realtime.Told{HeartbeatInterval: t.HeartbeatInterval, IdleAfter: t.IdleAfter, OfflineAfter: t.OfflineAfter})
+		},
 	})
 	feed = newFeed(a, cfg, v1, socketOrigins(a, public.Addr()))
+	if err := v1.FollowTimeouts(ctx); err != nil {
+		log.LogAttrs(ctx, slog.LevelError, "the timeouts that were set in the dashboard cannot be read; those of the configuration count", slog.Any("err", err))
+	}
 	live, ownsLive := feedRoutes(feed)
 	site := http.NewServeMux()
 	if err := registerSite(site, &pages{auth: a.auth, store: a.store, origin: origin, log: log}); err != nil {
@@ -224,6 +234,14 @@ func greet(ctx context.Context, out io.Writer, a *app, where addresses) error {
 	}
 	fmt.Fprintln(out)
 	return nil
+}
+
+// timeoutsOf are the timeouts that the configuration says.
+func timeoutsOf(cfg *config.Config) presence.Timeouts {
+	return presence.Timeouts{
+		HeartbeatInterval: cfg.HeartbeatInterval, OfflineAfter: cfg.OfflineAfter, LeaveGrace: cfg.LeaveGrace, IdleAfter: cfg.IdleAfter,
+		RefreshInterval: cfg.RefreshInterval,
+	}
 }
 
 // told is what clients of /api/v1 are told of the settings.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/offchat/presence"
 	"github.com/offchat/presence/internal/auth"
@@ -64,6 +65,10 @@ type Config struct {
 	Settings wire.Settings
 	// Version is the version of the program, for the document.
 	Version string
+	// Configured are the timeouts that the configuration says. OnTimeouts, if there is one, makes the parts go by
+	// others; it is called for each change, one call at a time.
+	Configured presence.Timeouts
+	OnTimeouts func(presence.Timeouts)
 	// Node names this node where several work together.
 	Node string
 	// OnJob, if there is one, is told how far jobs are. It must be quick.
@@ -90,6 +95,7 @@ type Handler struct {
 
 	accounts *accountPages // of the roster
 	jobs     jobs
+	timeouts timeouts
 	live     deviceTotal
 	page     []byte // its page
 }
@@ -111,6 +117,7 @@ func New(cfg Config) *Handler {
 		}
 	}
 	h := &Handler{Config: cfg, mux: http.NewServeMux(), need: map[string]Access{}, scopes: map[string]presence.Scope{}, accounts: newAccountPages(cfg.Store), jobs: jobs{wake: make(chan struct{}, 1)}}
+	h.timeouts.now = cfg.Configured
 	h.api = humago.New(h.mux, document(cfg.Version))
 	h.api.UseMiddleware(h.door)
 	h.register()
@@ -205,7 +212,10 @@ func (h *Handler) Run(ctx context.Context) error {
 	if _, err := h.accounts.view(ctx); err != nil && ctx.Err() == nil { // so that the first page opens as fast as the next
 		h.Log.LogAttrs(ctx, slog.LevelWarn, "accounts could not be read ahead", slog.Any("err", err))
 	}
-	return h.runJobs(ctx)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return h.runJobs(ctx) })
+	group.Go(func() error { return h.runTimeouts(ctx) })
+	return group.Wait()
 }
 
 // OpenAPI returns the document, for those who generate from it or add to it while wiring up.

@@ -9,6 +9,10 @@ GET    /views                          1 3 - 2 2 1 1 3 3 1
 POST   /views                          1 3 - 2 2 1 1 3 3 1
 PUT    /views/{view}                   1 3 - 2 2 1 1 3 3 1
 DELETE /views/{view}                   1 3 - 2 2 1 1 3 3 1
+GET    /settings/timeouts              1 3 - 3 2 1 1 3 3 1
+PUT    /settings/timeouts              1 3 - 3 2 1 1 3 3 1
+DELETE /settings/timeouts              1 3 - 3 2 1 1 3 3 1
+POST   /settings/timeouts/preview      1 3 - 3 2 1 1 3 3 1
 POST   /jobs                           1 3 - 3 2 1 1 3 3 1
 GET    /jobs                           1 3 - 3 2 1 1 3 3 1
 GET    /jobs/{job}                     1 3 - 3 2 1 1 3 3 1

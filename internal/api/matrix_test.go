@@ -187,6 +187,9 @@ func (w *matrixWorld) ask(method, path, op string, actor rune) int {
 	if path == "/api/v1/jobs" && method == "POST" {
 		body = fmt.Sprintf(`{"act":"lift","ids":["%d"],"expected":1}`, target.id)
 	}
+	if strings.HasPrefix(path, "/api/v1/settings/timeouts") && (method == "PUT" || method == "POST") {
+		body = timeoutsBody
+	}
 	if strings.HasPrefix(path, "/api/v1/views") && method != "GET" {
 		body = `{"name":"v","page":"users","query":"","shared":false}`
 		if strings.Contains(path, "{view}") {

@@ -23,6 +23,7 @@ func (h *Handler) register() {
 	h.registerJobs()
 	h.registerExports()
 	h.registerViews()
+	h.registerTimeouts()
 	h.registerBackends()
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -165,8 +166,28 @@ func (h *Handler) countsFor(ctx context.Context, viewer presence.Viewer, all pre
 
 func (h *Handler) settings(_ context.Context, c *call, _ *nothing) (*reply[wire.Settings], error) {
 	told := h.Settings
+	if now, byDashboard := h.goesBy(); byDashboard {
+		t := wireTimeouts(now)
+		told.HeartbeatInterval, told.IdleAfter, told.OfflineAfter, told.RefreshInterval = t.HeartbeatInterval, t.IdleAfter, t.OfflineAfter, t.RefreshInterval
+		told.Server = overruled(told.Server, now)
+	}
 	if !c.id.IsAdmin() {
 		told.Server = nil
 	}
 	return answer(told), nil
+}
+
+// overruled are the settings with the timeouts that were set while running.
+func overruled(list []wire.Setting, t presence.Timeouts) []wire.Setting {
+	list = slices.Clone(list)
+	for i := range list {
+		value, known := map[string]time.Duration{
+			"heartbeat_interval": t.HeartbeatInterval, "idle_after": t.IdleAfter, "offline_after": t.OfflineAfter, "leave_grace": t.LeaveGrace,
+			"refresh_interval": t.RefreshInterval,
+		}[list[i].Key]
+		if known {
+			list[i].Value, list[i].Source = value.String(), "dashboard"
+		}
+	}
+	return list
 }

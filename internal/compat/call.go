@@ -234,7 +234,7 @@ func (c *call) message(text string) error {
 // tell adds the headers that carry the server's settings.
 func (c *call) tell() {
 	h := c.w.Header()
-	for _, one := range c.h.told {
+	for _, one := range *c.h.told.Load() {
 		h[one.key] = one.value
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/offchat/presence"
@@ -68,8 +69,8 @@ type Handler struct {
 
 	routes  []Route
 	mux     *http.ServeMux
-	exact   map[string]*Route // the routes whose path has no wildcard, by path: they need no router
-	told    []header
+	exact   map[string]*Route        // the routes whose path has no wildcard, by path: they need no router
+	told    atomic.Pointer[[]header] // replaced, never modified
 	sockets *sockets
 }
 
@@ -100,7 +101,8 @@ func New(cfg Config) *Handler {
 	if cfg.AllowOrigin == nil {
 		cfg.AllowOrigin = func(string) bool { return false }
 	}
-	h := &Handler{Config: cfg, told: tellSettings(cfg.Told)}
+	h := &Handler{Config: cfg}
+	h.SetTold(cfg.Told)
 	h.sockets = newSockets(h)
 	h.routes = h.list()
 	h.mux, h.exact = newMux(h)
@@ -143,6 +145,12 @@ func connectionOrigin(r *http.Request) presence.Origin {
 		ip = strings.Trim(ip[:i], "[]")
 	}
 	return presence.Origin{IP: ip, UserAgent: r.UserAgent()}
+}
+
+// SetTold changes what clients are told from now on.
+func (h *Handler) SetTold(t Told) {
+	told := tellSettings(t)
+	h.told.Store(&told)
 }
 
 func tellSettings(t Told) []header {

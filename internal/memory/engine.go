@@ -28,12 +28,13 @@ const Tick = 100 * time.Millisecond
 // Engine is an embedded presence.Engine and presence.Checkpointer. Make one with New and let Run run.
 type Engine struct {
 	// Static after construction.
-	policy presence.Policy
 	node   string
 	now    func() time.Time
 	start  time.Time
 	log    *changeLog
 	notice *slog.Logger
+
+	policy atomic.Pointer[presence.Policy] // replaced, never modified
 
 	// The page directory is replaced, never modified: readers take no lock.
 	pages atomic.Pointer[directory]
@@ -86,9 +87,10 @@ func New(policy presence.Policy, options ...Option) *Engine {
 	var epoch [8]byte
 	rand.Read(epoch[:]) // never fails (crypto/rand)
 	e := &Engine{
-		policy: policy, now: time.Now, log: newChangeLog(binary.BigEndian.Uint64(epoch[:])),
+		now: time.Now, log: newChangeLog(binary.BigEndian.Uint64(epoch[:])),
 		notice: slog.New(slog.DiscardHandler), late: func(time.Duration) {},
 	}
+	e.policy.Store(&policy)
 	e.start = e.now()
 	e.pages.Store(&directory{byNumber: map[uint64]*page{}})
 	for _, apply := range options {
@@ -100,13 +102,22 @@ func New(policy presence.Policy, options ...Option) *Engine {
 // Stats returns the engine's counters.
 func (e *Engine) Stats() *Stats { return &e.stats }
 
+// SetPolicy makes the engine go by another policy from now on. Leases that run keep their end, but where the new ones
+// are longer they are extended by the difference: clients that follow the new times beat later than the old leases end.
+func (e *Engine) SetPolicy(policy presence.Policy) {
+	old := e.policy.Swap(&policy)
+	if longer := policy.OfflineAfter - old.OfflineAfter; longer > 0 {
+		e.lost.Add(int64(longer)) // the lease clock goes back by it
+	}
+}
+
 // Signal implements presence.Engine.
 func (e *Engine) Signal(_ context.Context, s presence.Signal) (presence.Presence, error) {
 	now := e.clock(s.At)
 	p, slot := e.page(s.User)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if view, ok := p.renewLocked(slot, &s, now, e.policy); ok {
+	if view, ok := p.renewLocked(slot, &s, now, e.policy.Load()); ok {
 		return view, nil
 	}
 	if p.graves.has(s.Session) {
@@ -120,7 +131,7 @@ func (e *Engine) Signal(_ context.Context, s presence.Signal) (presence.Presence
 func (e *Engine) applyLocked(p *page, slot int, s presence.Signal, now time.Duration) {
 	before := p.stateLocked(slot, s.User)
 	s.At = wall(micros(s.At))
-	after, change, changed := e.policy.Next(before, s, now)
+	after, change, changed := e.policy.Load().Next(before, s, now)
 	if change.LastSeen.After(s.At) { // the wall clock was set back
 		change.LastSeen = s.At
 	}
@@ -149,7 +160,7 @@ func (e *Engine) Load(_ context.Context, users iter.Seq[presence.Record]) error 
 		if p.users[slot].known {
 			e.log.withdraw(p.users[slot].status)
 		}
-		state := r.State(now + e.policy.OfflineAfter)
+		state := r.State(now + e.policy.Load().OfflineAfter)
 		p.storeLocked(slot, &state)
 		e.log.introduce(state.Status)
 		p.mu.Unlock()

@@ -34,7 +34,7 @@ func (e *Engine) Run(ctx context.Context) error {
 func (e *Engine) tick(at time.Time) {
 	elapsed := at.Sub(e.start)
 	since := elapsed - time.Duration(e.lastTick.Load())
-	gap := e.policy.Stall(since, Tick)
+	gap := e.policy.Load().Stall(since, Tick)
 	if shown := at.UnixMicro(); e.lastWall != 0 && shown-e.lastWall < (since-time.Second).Microseconds() {
 		e.bringBack(max(shown, e.start.Add(elapsed).UnixMicro()))
 	}
@@ -45,7 +45,7 @@ func (e *Engine) tick(at time.Time) {
 		e.lost.Add(int64(gap))
 		e.stats.Stalls.Add(1)
 		e.notice.Warn("the process stood still; every lease is extended",
-			"stood_still", gap-e.policy.HeartbeatInterval, "extended_by", gap)
+			"stood_still", gap-e.policy.Load().HeartbeatInterval, "extended_by", gap)
 		return // whoever was waiting to be heard goes first
 	}
 	now := e.clock(at)
@@ -102,17 +102,17 @@ func (e *Engine) allowed(pages []*page, now time.Duration) bool {
 	e.lastJudge = now
 	falling := 0
 	for _, p := range pages {
-		falling += p.falling(now + e.policy.BreakerWindow())
+		falling += p.falling(now + e.policy.Load().BreakerWindow())
 	}
 	counts := e.log.counted()
-	if !e.breaker.Judge(now, e.policy.OfflineAfter, falling, counts.Online+counts.Away) {
+	if !e.breaker.Judge(now, e.policy.Load().OfflineAfter, falling, counts.Online+counts.Away) {
 		return true
 	}
 	e.tellBreaker()
 	e.notice.Warn("too many people fell silent at once; nobody is taken offline for one lease",
-		"silent", falling, "present", counts.Online+counts.Away, "wait", e.policy.OfflineAfter)
+		"silent", falling, "present", counts.Online+counts.Away, "wait", e.policy.Load().OfflineAfter)
 	for _, p := range pages {
-		p.postpone(now + e.policy.OfflineAfter)
+		p.postpone(now + e.policy.Load().OfflineAfter)
 	}
 	return false
 }

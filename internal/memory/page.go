@@ -82,7 +82,7 @@ func (p *page) userID(slot int) presence.UserID {
 // renewLocked is the short way of a signal that can change nobody's status: a sign of life of a live session
 // that stays as active or idle as it is. It reports false for everything else. It must come to what the rule
 // comes to; enginetest's model fuzz compares them.
-func (p *page) renewLocked(slot int, s *presence.Signal, now time.Duration, policy presence.Policy) (presence.Presence, bool) {
+func (p *page) renewLocked(slot int, s *presence.Signal, now time.Duration, policy *presence.Policy) (presence.Presence, bool) {
 	lease, wantIdle := policy.OfflineAfter, uint8(0)
 	switch s.Kind {
 	case presence.Heartbeat:

@@ -85,7 +85,7 @@ func (c *conn) start(ctx context.Context, want wish) {
 func (c *conn) hello(resumed bool) *frame {
 	f := c.feed
 	at := f.hub.positionLocked(c.viewer.Staff)
-	accounts := ""
+	accounts, told := "", f.told.Load()
 	if c.scope == wire.FeedScopeAll && c.viewer.Staff {
 		accounts = f.cfg.Accounts()
 	}
@@ -97,8 +97,8 @@ func (c *conn) hello(resumed bool) *frame {
 		T: "hello", User: user, Session: session, Staff: c.caller.Staff,
 		Scope: c.scope, Epoch: at.Epoch, Seq: at.Seq, Resumed: resumed, Now: f.cfg.Now().UnixMilli(),
 		Expires: c.caller.Expires.UnixMilli(), PingMS: f.times.ping.Milliseconds(), PongMS: f.times.pong.Milliseconds(),
-		HeartbeatMS: f.cfg.HeartbeatInterval.Milliseconds(), IdleAfterMS: f.cfg.IdleAfter.Milliseconds(),
-		OfflineAfterMS: f.cfg.OfflineAfter.Milliseconds(), MaxUsers: maxUsers, Accounts: accounts,
+		HeartbeatMS: told.HeartbeatInterval.Milliseconds(), IdleAfterMS: told.IdleAfter.Milliseconds(),
+		OfflineAfterMS: told.OfflineAfter.Milliseconds(), MaxUsers: maxUsers, Accounts: accounts,
 	})
 }
 

@@ -39,6 +39,9 @@ type Presence interface {
 	Inspect(ctx context.Context, user presence.UserID) (presence.State, time.Duration, error)
 }
 
+// Told is what clients are told of the policy.
+type Told struct{ HeartbeatInterval, IdleAfter, OfflineAfter time.Duration }
+
 // Caller is somebody whose token was checked.
 type Caller struct {
 	User    presence.UserID
@@ -84,7 +87,7 @@ type Config struct {
 	Address func(*http.Request) string
 
 	// What clients are told, and nothing else: the times of the policy. Zero ones are told as zero.
-	HeartbeatInterval, IdleAfter, OfflineAfter time.Duration
+	Told
 
 	// PerUser and PerAddress bound the open connections of one user and of one network address; loopback
 	// addresses, behind which proxies are, are not bounded. Defaults 20 and 2,000.
@@ -142,6 +145,8 @@ type Feed struct {
 	tickets  *tickets
 	stats    counters
 
+	told atomic.Pointer[Told] // replaced, never modified
+
 	mu        sync.Mutex // guards the following fields
 	conns     map[*conn]struct{}
 	byUser    map[presence.UserID][]*conn
@@ -157,6 +162,7 @@ func New(cfg Config) *Feed {
 		cfg: cfg, times: usualTimes, conns: make(map[*conn]struct{}),
 		byUser: make(map[presence.UserID][]*conn), byAddress: make(map[string]int),
 	}
+	f.told.Store(&cfg.Told)
 	f.hub = newHub(f)
 	f.tickets = newTickets(cfg.Now)
 	f.upgrader = newUpgrader(f)

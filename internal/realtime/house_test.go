@@ -43,7 +43,7 @@ func newHouse(t testing.TB, change ...func(*Config, *times)) *house {
 	h := &house{t: t, privacy: map[presence.UserID]presence.Privacy{}, over: map[string]bool{}, life: time.Hour}
 	h.engine = memory.New(presence.Policy{OfflineAfter: 2 * time.Minute, LeaveGrace: 10 * time.Second}, memory.WithNode("a"))
 	cfg, times := Config{
-		Authenticate: h.authenticate, Presence: h.engine, OfflineAfter: 2 * time.Minute,
+		Authenticate: h.authenticate, Presence: h.engine, Told: Told{OfflineAfter: 2 * time.Minute},
 		Private: h.private,
 		Privacy: func(id presence.UserID) presence.Privacy {
 			h.mu.Lock()

@@ -19,10 +19,10 @@ const (
 )
 
 // notes are frames of which the newest says it all: one that was not sent yet is replaced, so a slow reader is owed
-// three at most. They belong to a connection's mu.
+// four at most. They belong to a connection's mu.
 type notes struct {
-	accounts, seen, job *frame
-	looked              []looked // what seen is about; a seen that is replaced would be lost, so none is made while one waits
+	accounts, seen, job, times *frame
+	looked                     []looked // what seen is about; a seen that is replaced would be lost, so none is made while one waits
 }
 
 // looked is what a reader was told of a user it looks at.
@@ -33,15 +33,17 @@ type looked struct {
 	held    bool
 }
 
-func (n *notes) any() bool { return n.accounts != nil || n.seen != nil || n.job != nil }
+func (n *notes) any() bool {
+	return n.accounts != nil || n.seen != nil || n.job != nil || n.times != nil
+}
 
 func (n *notes) take() (frames []*frame) {
-	for _, f := range []*frame{n.accounts, n.seen, n.job} {
+	for _, f := range []*frame{n.times, n.accounts, n.seen, n.job} {
 		if f != nil {
 			frames = append(frames, f)
 		}
 	}
-	n.accounts, n.seen, n.job = nil, nil, nil
+	n.accounts, n.seen, n.job, n.times = nil, nil, nil, nil
 	return frames
 }
 
@@ -50,6 +52,19 @@ func (f *Feed) AccountsChanged() {
 	select {
 	case f.hub.accounts <- struct{}{}:
 	default: // somebody said so already
+	}
+}
+
+// SetTold changes what clients are told of the policy, and tells it to all who are connected.
+func (f *Feed) SetTold(t Told) {
+	f.told.Store(&t)
+	frame := plain(wire.FeedTimes{
+		T: "times", HeartbeatMS: t.HeartbeatInterval.Milliseconds(), IdleAfterMS: t.IdleAfter.Milliseconds(), OfflineAfterMS: t.OfflineAfter.Milliseconds(),
+	})
+	for _, c := range f.list(nil) {
+		if c.ready.Load() {
+			c.note(func(n *notes) { n.times = frame })
+		}
 	}
 }
 

@@ -49,7 +49,7 @@ func (e *Engine) plan(u *user, s presence.Signal, now int64, heard uint64) (op, 
 	if s.Kind != presence.Silence {
 		o.asks = s.Session
 	}
-	after, change, changed := e.policy.Next(before, s, lease(now))
+	after, change, changed := e.policy.Load().Next(before, s, lease(now))
 	if change.LastSeen.After(s.At) {
 		change.LastSeen = s.At
 	}

@@ -54,7 +54,7 @@ func (e *Engine) queue(s presence.Signal, now int64, tried string) (presence.Pre
 		p.state, p.tried = state, tried
 	}
 	p.closed = append(p.closed, s.Closes(p.state)...)
-	p.state, _, _ = e.policy.Next(p.state, s, lease(now))
+	p.state, _, _ = e.policy.Load().Next(p.state, s, lease(now))
 	if s.Kind == presence.Deleted {
 		p.state = presence.State{User: s.User}
 	}
@@ -179,7 +179,7 @@ func (e *Engine) restore(ctx context.Context, st *stream) error {
 }
 
 func (e *Engine) restoreShard(ctx context.Context, sh *shard, there map[presence.UserID]string) (wrote int, err error) {
-	due := lease(e.clock.present() + e.policy.OfflineAfter.Microseconds())
+	due := lease(e.clock.present() + e.policy.Load().OfflineAfter.Microseconds())
 	var ops []op
 	sh.mu.Lock()
 	sh.eachLocked(func(id presence.UserID, u *user) {

@@ -233,7 +233,7 @@ func BenchmarkPropagation(b *testing.B) {
 	a, url := crowdedAt(b, 1000)
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
-	other, err := New(ctx, Config{URL: url, Policy: a.policy, Node: "other"})
+	other, err := New(ctx, Config{URL: url, Policy: *a.policy.Load(), Node: "other"})
 	if err != nil {
 		b.Fatal(err)
 	}

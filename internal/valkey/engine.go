@@ -101,7 +101,7 @@ type Config struct {
 // Engine is a presence.Engine that several nodes share. Make one with New and let Run run.
 type Engine struct {
 	// Static after construction.
-	policy  presence.Policy
+	policy  atomic.Pointer[presence.Policy] // replaced, never modified
 	node    string
 	notice  *slog.Logger
 	client  rueidis.Client
@@ -154,16 +154,21 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 	return open(ctx, c, time.Now, nil)
 }
 
+// SetPolicy makes this node go by another policy from now on; every node is to be told. Leases that run keep their end:
+// give clients longer times before, or together with, a longer heartbeat interval.
+func (e *Engine) SetPolicy(policy presence.Policy) { e.policy.Store(&policy) }
+
 func open(ctx context.Context, c Config, now func() time.Time, serverTime func() int64) (*Engine, error) {
 	client, err := connect(c)
 	if err != nil {
 		return nil, err
 	}
 	e := &Engine{
-		policy: c.Policy, node: c.Node, notice: c.Log, client: client, clock: clock{now: now}, serverTime: serverTime,
+		node: c.Node, notice: c.Log, client: client, clock: clock{now: now}, serverTime: serverTime,
 		timeout: defaulted(c.Timeout, defaultTimeout), history: defaulted(c.History, defaultHistory), fell: make(chan struct{}, 1),
 		draining: make(chan struct{}, 1),
 	}
+	e.policy.Store(&c.Policy)
 	if e.notice == nil {
 		e.notice = slog.New(slog.DiscardHandler)
 	}
@@ -354,7 +359,7 @@ func (e *Engine) heard(ctx context.Context, s presence.Signal, now int64) (prese
 		sh.mu.Unlock()
 		return view, presence.ErrClosed
 	}
-	view, ok := sh.renewLocked(&s, now, e.policy, away)
+	view, ok := sh.renewLocked(&s, now, *e.policy.Load(), away)
 	waiting := !ok && sh.userLocked(s.User).waiting()
 	sh.mu.Unlock()
 	switch {

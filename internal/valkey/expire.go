@@ -24,10 +24,10 @@ func (e *Engine) tick(ctx context.Context) error {
 	at := e.clock.now()
 	last := e.lastTick
 	e.lastTick = at
-	if gap := e.policy.Stall(at.Sub(last), Tick); gap > 0 {
+	if gap := e.policy.Load().Stall(at.Sub(last), Tick); gap > 0 {
 		e.stats.Stalls.Add(1)
 		e.notice.Warn("the process stood still; the leases of those heard here are extended",
-			"stood_still", gap-e.policy.HeartbeatInterval, "extended_by", gap)
+			"stood_still", gap-e.policy.Load().HeartbeatInterval, "extended_by", gap)
 		e.extend(e.clock.reading(last), gap)
 		return e.flush(ctx, true) // and whoever was waiting to be heard goes first
 	}
@@ -70,7 +70,7 @@ func (e *Engine) noticeJump(jump time.Duration) {
 	e.notice.Warn("the store's clock jumped; leases are extended", "by", jump)
 	now := e.clock.present()
 	e.mute(now, settleFor)
-	e.extend(now-jump.Microseconds(), jump+e.policy.HeartbeatInterval)
+	e.extend(now-jump.Microseconds(), jump+e.policy.Load().HeartbeatInterval)
 }
 
 // mute stops this node from ending leases until every node has had the time to write what it heard.
@@ -187,7 +187,7 @@ func (e *Engine) allowed(ctx context.Context, now int64) (bool, error) {
 		return true, nil
 	}
 	e.lastJudge = now
-	window := now + e.policy.BreakerWindow().Microseconds()
+	window := now + e.policy.Load().BreakerWindow().Microseconds()
 	counts := e.log.counted()
 	present := counts.Online + counts.Away
 	if many, err := e.indexed(ctx, window); err != nil || !tooMany(many, present) || e.spent(now) {
@@ -197,9 +197,9 @@ func (e *Engine) allowed(ctx context.Context, now int64) (bool, error) {
 	if err != nil || !tooMany(falling, present) {
 		return err == nil, err
 	}
-	until := now + e.policy.OfflineAfter.Microseconds()
+	until := now + e.policy.Load().OfflineAfter.Microseconds()
 	reply, err := e.call(ctx, holdScript, slowCall, []string{e.streams[0].meta}, strconv.FormatInt(now, 10),
-		strconv.FormatInt(until, 10), strconv.FormatInt(e.policy.BreakerWindow().Microseconds(), 10))
+		strconv.FormatInt(until, 10), strconv.FormatInt(e.policy.Load().BreakerWindow().Microseconds(), 10))
 	if err != nil {
 		return false, err
 	}
@@ -211,14 +211,14 @@ func (e *Engine) allowed(ctx context.Context, now int64) (bool, error) {
 	}
 	e.stats.BreakerTrips.Add(1)
 	e.notice.Warn("too many people fell silent at once; nobody is taken offline for one lease",
-		"silent", falling, "present", present, "wait", e.policy.OfflineAfter)
+		"silent", falling, "present", present, "wait", e.policy.Load().OfflineAfter)
 	return false, e.postpone(ctx, until)
 }
 
 // spent reports whether the breaker is open, or was until a moment ago: the leases it protects are moved
 // already, and those that end all the same end rightly.
 func (e *Engine) spent(now int64) bool {
-	return now < e.held.Load()+e.policy.BreakerWindow().Microseconds()
+	return now < e.held.Load()+e.policy.Load().BreakerWindow().Microseconds()
 }
 
 func tooMany(falling, present int) bool {

@@ -180,7 +180,7 @@ func (e *Engine) loadOwed(ctx context.Context) error {
 
 func (e *Engine) loadShard(ctx context.Context, sh *shard, records []presence.Record) error {
 	for range maxTries {
-		due := lease(e.clock.present() + e.policy.OfflineAfter.Microseconds())
+		due := lease(e.clock.present() + e.policy.Load().OfflineAfter.Microseconds())
 		var ops []op
 		sh.mu.Lock()
 		for _, r := range records {

@@ -111,7 +111,7 @@ func (e *Engine) renewedLocked(sh *shard, id presence.UserID, u *user, now int64
 		sh.writtenLocked(id, u, u.blob, item.upTo, now)
 		return item, strays, false
 	}
-	if due, ok := nextMoment(&state); ok && (u.armed == 0 || due-u.armed > moment(e.policy.OfflineAfter/2)) {
+	if due, ok := nextMoment(&state); ok && (u.armed == 0 || due-u.armed > moment(e.policy.Load().OfflineAfter/2)) {
 		item.index, item.due = strconv.FormatInt(due, 10), due
 	}
 	return item, strays, true

@@ -227,6 +227,14 @@ export interface FeedSeen {
   held: number[]
 }
 
+/** FeedTimes says, in every scope, that the times which clients follow have changed; see FeedHello. */
+export interface FeedTimes {
+  t: 'times'
+  heartbeat_ms: number
+  idle_after_ms: number
+  offline_after_ms: number
+}
+
 /** What a client says over the feed. */
 export type ClientFrame =
   | { t: 'auth'; token?: string; ticket?: string; scope?: Scope; users?: string[]; resume?: FeedCursor; idle?: boolean; observe?: boolean; roster?: boolean }
@@ -253,3 +261,4 @@ export type ServerFrame =
   | FeedBye
   | FeedAccounts
   | FeedSeen
+  | FeedTimes

@@ -713,6 +713,13 @@ export interface FeedBye {
   retry_ms?: [number, number]
 }
 
+/** FeedTicketRequest is what a backend sends for a ticket on behalf of a user; people send nothing. */
+export interface FeedTicketRequest {
+  user: string
+  ttl?: number
+  device?: string
+}
+
 /** FeedTicket is the answer to a request for a ticket. ExpiresIn is in seconds. */
 export interface FeedTicket {
   ticket: string
@@ -733,6 +740,14 @@ export interface FeedSeen {
   ls: number[]
   devices: number[]
   held: number[]
+}
+
+/** FeedTimes says, in every scope, that the times which clients follow have changed; see FeedHello. */
+export interface FeedTimes {
+  t: 'times'
+  heartbeat_ms: number
+  idle_after_ms: number
+  offline_after_ms: number
 }
 
 /** Roster is everybody at once, by columns, for a table that is filtered and sorted where it is shown and kept true by the feed. Every column of a part has one value for each row. Rows are by id, and columns say little twice: IDs and Joined are differences to the row before, within the part; an e-mail that begins with @ is the username with that behind it; LastSeen is from Now, Since from LastSeen. Words in Statuses, Causes, Roles and AccountStatuses are places in Words. */
@@ -822,6 +837,58 @@ export interface SignedIn {
   as_of: string
 }
 
+/** Timeouts are the durations that decide when somebody is away or offline, in seconds. */
+export interface Timeouts {
+  /** How often clients are told to beat. */
+  heartbeat_interval: number
+  /** Time without input until clients report their person as away. */
+  idle_after: number
+  /** Silence after which somebody is offline: at least twice heartbeat_interval. */
+  offline_after: number
+  /** How long a session whose last connection closed may take to come back. */
+  leave_grace: number
+  /** How often those who poll are told to. */
+  refresh_interval: number
+}
+
+/** NewTimeouts asks for other timeouts. */
+export interface NewTimeouts extends Timeouts {
+  /** For the audit. */
+  reason?: string
+}
+
+/** TimeoutsNow is what the server goes by, and what it went by before. */
+export interface TimeoutsNow extends Timeouts {
+  /** dashboard: set while running, which outranks flags, environment and file until it is taken back. */
+  source: 'dashboard' | 'configuration'
+  /** What flags, environment, file and defaults say. */
+  configured: Timeouts
+  /** What is allowed and hardly meant. */
+  warnings: string[]
+  /** What was set while running, newest first; at most 50. */
+  history: TimeoutsSet[]
+}
+
+/** TimeoutsSet is what somebody set. */
+export interface TimeoutsSet {
+  at: string
+  /** The id of the admin. */
+  by: string
+  by_name: string
+  /** Null: back to the configuration. */
+  timeouts: Timeouts | null
+  reason?: string
+}
+
+/** TimeoutsPreview says what would happen. */
+export interface TimeoutsPreview {
+  /** Who is online or away now, holds aside. */
+  present: number
+  /** Those of them who were not heard for longer than offline_after: with this, they would be offline. */
+  offline: number
+  warnings: string[]
+}
+
 /** NewView is a way of looking at a page that is worth a name. */
 export interface NewView {
   name: string
@@ -875,3 +942,4 @@ export type ServerFrame =
   | FeedBye
   | FeedAccounts
   | FeedSeen
+  | FeedTimes
