@@ -66,9 +66,14 @@ const (
 	NoticeAccount             // somebody is new or gone, or their role, status or name has changed
 	NoticeSession             // a session was ended
 	NoticePrivacy             // somebody hides something else than before
+	NoticeProfile             // an account looks different in lists: names, a hold
+	NoticeToken               // the tokens of backends are others; about nobody in particular
 )
 
-var noticeTopicNames = [...]string{NoticeOther: "", NoticeAccount: "account", NoticeSession: "session", NoticePrivacy: "privacy"}
+var noticeTopicNames = [...]string{
+	NoticeOther: "", NoticeAccount: "account", NoticeSession: "session", NoticePrivacy: "privacy",
+	NoticeProfile: "profile", NoticeToken: "token",
+}
 
 // String is the word in the database.
 func (t NoticeTopic) String() string { return nameOf(noticeTopicNames[:], t) }

@@ -36,7 +36,7 @@ func newFeed(a *app, cfg *config.Config, v1 *api.Handler, allowOrigin func(strin
 		OnBehalf: func(r *http.Request, token string, want wire.FeedTicketRequest) (presence.UserID, string, error) {
 			return onBehalf(a.auth, r, token, want)
 		},
-		Privacy: a.auth.Privacy, Private: a.auth.Private,
+		Privacy: a.auth.Privacy, Private: a.auth.Private, Tickets: sharedTickets(a),
 		Accounts: v1.AccountVersion, Device: a.auth.Device,
 		AllowOrigin: allowOrigin, Address: httpd.ClientIP,
 		Told:    realtime.Told{HeartbeatInterval: cfg.HeartbeatInterval, IdleAfter: cfg.IdleAfter, OfflineAfter: cfg.OfflineAfter},
@@ -74,6 +74,23 @@ func onBehalf(s *auth.Service, r *http.Request, token string, want wire.FeedTick
 	user := presence.UserID(n)
 	access, err := s.OnBehalf(r.Context(), id, user, want.Device, origin(r))
 	return user, access, err
+}
+
+// once is an engine that knows on all nodes what was asked for before.
+type once interface {
+	Once(ctx context.Context, name string, life time.Duration) bool
+}
+
+// sharedTickets are tickets that are good at every node, where there are several.
+func sharedTickets(a *app) realtime.SharedTickets {
+	shared, ok := a.engine.(once)
+	if !ok {
+		return nil
+	}
+	return struct {
+		*auth.Sealer
+		once
+	}{a.auth.Sealer("feed ticket"), shared}
 }
 
 // feedRoutes is the part of /api/v1 that is the feed's.

@@ -28,7 +28,7 @@ type userCmd struct {
 
 // Help is shown by --help.
 func (userCmd) Help() string {
-	return `These commands work on a running server and on a stopped one. They find the server by its data directory: give the same --data or --config as to "presence serve".
+	return `These commands work on a running server and on a stopped one. They find the server by its data directory: give the same --data or --config as to "presence serve". With --database they work on the database that several servers share, and those follow within two seconds.
 
 Examples:
 
@@ -43,6 +43,7 @@ Examples:
 type serverFlags struct {
 	File string  `name:"config" placeholder:"FILE" help:"TOML file with settings; also PRESENCE_CONFIG."`
 	Data *string `name:"data" placeholder:"DIR" help:"Data directory of the server."`
+	URL  *string `name:"database" placeholder:"URL" help:"PostgreSQL database of several servers; other users of the machine can read flags: prefer PRESENCE_DATABASE_FILE."`
 	JSON bool    `name:"json" help:"Print JSON."`
 }
 
@@ -244,9 +245,15 @@ func (f *serverFlags) withServer(p *process, fresh bool, do func(context.Context
 	if f.Data != nil {
 		flags["data"] = *f.Data
 	}
+	if f.URL != nil {
+		flags["database"] = *f.URL
+	}
 	cfg, err := config.Load(config.Input{Flags: flags, Environ: p.environ, File: f.File})
 	if err != nil {
 		return err
+	}
+	if cfg.Database != "" {
+		return withDatabase(p, cfg, newLogger(cfg, p.stderr, max(levelOf(cfg), slog.LevelWarn)), do)
 	}
 	dir := dataDir(cfg.Data)
 	if !fresh && !dir.exists() {

@@ -115,6 +115,15 @@ func (s *Service) noticed(ctx context.Context, notice presence.Notice) {
 	case presence.NoticeAccount:
 		s.cache.changed(notice.User)
 		s.tellEnded(notice.User, presence.EverySession)
+		s.tellAccount(notice.User)
+	case presence.NoticeProfile:
+		s.tellAccount(notice.User)
+		return
+	case presence.NoticeToken:
+		if err := s.LoadAPITokens(ctx); err != nil {
+			s.log.LogAttrs(ctx, slog.LevelWarn, "API tokens could not be read again", slog.Any("err", err))
+		}
+		return
 	case presence.NoticePrivacy:
 		s.tellPrivacy(ctx, notice.User, s.Privacy(notice.User))
 		return
@@ -140,7 +149,8 @@ func (s *Service) startOver(ctx context.Context) error {
 	for _, user := range users {
 		s.tellEnded(user, presence.EverySession)
 	}
-	return nil
+	s.tellAccount(presence.Everybody)
+	return s.LoadAPITokens(ctx)
 }
 
 // settlePresence sees to it that Presence knows what was noticed a while ago. Mostly it does: then a session that

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"time"
 
 	"github.com/offchat/presence"
 )
@@ -12,12 +13,19 @@ import (
 // There is no default password. While there is no admin who may sign in, whoever started the server is
 // given a token that makes one, once.
 
+// setupLife is how long a set-up token is good that all nodes must know.
+const setupLife = 24 * time.Hour
+
 // BeginSetup returns a new set-up token, and whether one is needed; the one before it is void. Only its hash
-// is kept, in memory.
+// is kept, in memory. Where several nodes share the store, whichever of them is asked must know it: there it is
+// sealed, and good for a day or until there is an admin.
 func (s *Service) BeginSetup(ctx context.Context) (token string, needed bool, err error) {
 	has, err := s.store.HasAdmin(ctx)
 	if err != nil || has {
 		return "", false, presence.E(presence.Internal, "begin set-up", err)
+	}
+	if s.neighbours.store != nil {
+		return s.Sealer("set-up").Seal(nil, setupLife), true, nil
 	}
 	var raw [32]byte
 	if err := s.random(raw[:]); err != nil {
@@ -65,6 +73,10 @@ func (s *Service) CompleteSetup(ctx context.Context, token string, n NewAccount,
 }
 
 func (s *Service) setupFits(token string) bool {
+	if s.neighbours.store != nil {
+		_, ok := s.Sealer("set-up").Open(token)
+		return ok
+	}
 	sum := sha256.Sum256([]byte(token))
 	s.setupMu.Lock()
 	defer s.setupMu.Unlock()

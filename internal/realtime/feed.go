@@ -69,6 +69,8 @@ type Config struct {
 	// Private calls back for everybody who hides something: for those who are no staff they count as offline, or the
 	// numbers would tell on them. The default: nobody.
 	Private func(func(presence.UserID, presence.Privacy) bool)
+	// Tickets makes tickets that are good at every node. The default: a ticket is good where it was bought.
+	Tickets SharedTickets
 
 	// Device returns what the client of a session calls itself, at once and from memory. The default knows none.
 	Device func(presence.UserID, presence.SessionID) string
@@ -164,7 +166,7 @@ func New(cfg Config) *Feed {
 	}
 	f.told.Store(&cfg.Told)
 	f.hub = newHub(f)
-	f.tickets = newTickets(cfg.Now)
+	f.tickets = newTickets(cfg.Now, cfg.Tickets)
 	f.upgrader = newUpgrader(f)
 	return f
 }

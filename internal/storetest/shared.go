@@ -111,8 +111,9 @@ func noticeActs(t *testing.T, h *Harness) {
 	do(t, h.Store, func(tx presence.Tx) error { return tx.UpdateAccount(&ada) })
 	expect("a role", about(presence.NoticeAccount))
 
-	ada.Bio = "nothing that a node remembers"
+	ada.Bio = "something that lists show"
 	do(t, h.Store, func(tx presence.Tx) error { return tx.UpdateAccount(&ada) })
+	expect("a profile", about(presence.NoticeProfile))
 	record(t, h.Store, presence.Change{User: ada.ID, To: presence.Online, At: noon, LastSeen: noon, Version: 1})
 	ada.Role = presence.RoleUser
 	_ = h.Store.Durable(t.Context(), func(tx presence.Tx) error {

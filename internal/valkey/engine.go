@@ -103,6 +103,7 @@ type Engine struct {
 	// Static after construction.
 	policy  atomic.Pointer[presence.Policy] // replaced, never modified
 	node    string
+	prefix  string // of every key
 	notice  *slog.Logger
 	client  rueidis.Client
 	timeout time.Duration
@@ -173,8 +174,8 @@ func open(ctx context.Context, c Config, now func() time.Time, serverTime func()
 		e.notice = slog.New(slog.DiscardHandler)
 	}
 	e.log = &changeLog{limit: e.history}
-	prefix := defaulted(c.Prefix, "presence:")
-	e.layOut(prefix, defaulted(c.Shards, defaultShards), client.Mode() == rueidis.ClientModeCluster)
+	e.prefix = defaulted(c.Prefix, "presence:")
+	e.layOut(e.prefix, defaulted(c.Shards, defaultShards), client.Mode() == rueidis.ClientModeCluster)
 	for _, st := range e.streams {
 		if err := e.join(ctx, st); err != nil {
 			client.Close()

@@ -1,11 +1,26 @@
 package valkey
 
 import (
+	"context"
 	"iter"
 	"time"
 
+	"github.com/redis/rueidis"
+
 	"github.com/offchat/presence"
 )
+
+// Once reports whether no node has asked with this name before, in that time. While the store is away every name is
+// new: callers that must be sure ask something else.
+func (e *Engine) Once(ctx context.Context, name string, life time.Duration) bool {
+	if e.away.Load() {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, slowCall)
+	defer cancel()
+	err := e.client.Do(ctx, e.client.B().Set().Key(e.prefix+"once:"+name).Value("").Nx().PxMilliseconds(life.Milliseconds()).Build()).Error()
+	return !rueidis.IsRedisNil(err)
+}
 
 var _ presence.SharedEngine = (*Engine)(nil)
 
