@@ -24,6 +24,7 @@ describe.each(['ps', 'prs'] as const)('%s', (language) => {
     for (const [key, message] of Object.entries(texts)) {
       for (const form of forms(message)) {
         if (/[a-z]{3}/.test(form.replace(/\{\w+\}/g, ''))) expect(forms(source[key] ?? ''), key).not.toContain(form)
+        expect(form, `${key}: digits are the reader's`).not.toMatch(/[0-9۰-۹]/)
         expect(form, `${key}: an Arabic kaf`).not.toContain('ك')
         if (language === 'prs') expect(form, `${key}: an Arabic or Pashto yeh`).not.toMatch(/[يېۍ]/)
       }

@@ -1,7 +1,10 @@
 import type { Translated } from '../packs'
+import { chart } from './chart'
 import { common } from './common'
+import { overview } from './overview'
 import { shell } from './shell'
+import { user } from './user'
 
 export { times } from './times'
 
-export const texts: Translated = { ...common, ...shell }
+export const texts: Translated = { ...chart, ...common, ...overview, ...shell, ...user }

@@ -1,0 +1,8 @@
+export { Bars, type Kind } from './bars'
+export { type Cell, csv, download } from './csv'
+export { ChartFrame, LegendItem, type TableTwin } from './frame'
+export { type HeatCell, HeatMap } from './heatmap'
+export { type Line, Lines, type Tail } from './lines'
+export { Sparkline } from './sparkline'
+export { cut, type Lane, lengthOf, type Stretch, Timeline } from './timeline'
+export { useNow, useWidth } from './use'

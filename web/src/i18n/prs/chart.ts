@@ -1,0 +1,16 @@
+export const chart = {
+  'chart.table': 'جدول',
+  'chart.gap': 'هیچ سروری روشن نبود',
+  'chart.nothing': 'هنوز چیزی ثبت نشده است. دقیقهٔ اول خودش اینجا ظاهر می‌شود.',
+  'chart.time': 'وقت',
+  'chart.day': 'روز',
+  'chart.hour': 'ساعت',
+  'chart.from': 'از',
+  'chart.to': 'تا',
+  'chart.length': 'مدت',
+  'chart.status': 'حالت',
+  'chart.cause': 'علت',
+  'chart.device': 'دستگاه',
+  'chart.changes': 'تغییرات',
+  'chart.noRecord': 'ثبت نشده',
+} as const

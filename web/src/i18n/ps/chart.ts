@@ -1,0 +1,16 @@
+export const chart = {
+  'chart.table': 'جدول',
+  'chart.gap': 'هېڅ سرور روان نه و',
+  'chart.nothing': 'لا څه نه دي ثبت شوي. لومړۍ دقیقه به په خپله دلته راښکاره شي.',
+  'chart.time': 'وخت',
+  'chart.day': 'ورځ',
+  'chart.hour': 'ساعت',
+  'chart.from': 'له',
+  'chart.to': 'تر',
+  'chart.length': 'موده',
+  'chart.status': 'حالت',
+  'chart.cause': 'لامل',
+  'chart.device': 'وسیله',
+  'chart.changes': 'بدلونونه',
+  'chart.noRecord': 'نه دی ثبت شوی',
+} as const
