@@ -30,7 +30,7 @@ export function TimeAxis({
               y1={room.top}
               y2={height - room.bottom}
             />
-            {place > 14 && place < width - 14 && (
+            {place > 24 && place < width - 24 && (
               <text x={place} y={height - 6} textAnchor="middle">
                 {tick.text}
               </text>

@@ -35,7 +35,7 @@ export function Bars({ label, ats, step, kinds, counts, known, from, to, height 
     kinds.reduce((n, kind) => (kind.down === down ? n + (one[kind.key] ?? 0) : n), 0)
   const axis = useMemo(() => {
     const highest = Math.max(1, ...counts.flatMap((one) => [sum(one, false), sum(one, true)]))
-    return niceTicks(highest, 2)
+    return niceTicks(highest, 3)
   }, [counts, kinds])
   const end = axis[axis.length - 1] ?? 1
   const middle = (room.top + height - room.bottom) / 2
@@ -50,7 +50,8 @@ export function Bars({ label, ats, step, kinds, counts, known, from, to, height 
   )
   const cursor = useCursor(ats.length, (px) => Math.floor((from + px / (scale || 1) - (ats[0] ?? 0)) / step))
   const here = cursor.place === null ? undefined : ats[cursor.place]
-  const words = cursor.place === null ? label : say(cursor.place)
+  const last = ats.length - 1
+  const words = last < 0 ? label : say(cursor.place ?? last)
   const bars = useMemo(
     () =>
       ats.map((at, i) => {
@@ -117,7 +118,7 @@ export function Bars({ label, ats, step, kinds, counts, known, from, to, height 
         )}
       </div>
       <p className={css.chartReadout} aria-hidden="true">
-        {cursor.place === null ? '\u00a0' : words}
+        {words}
       </p>
     </>
   )

@@ -130,3 +130,8 @@ export function LegendItem({
     </span>
   )
 }
+
+/** How the timeline draws a status. */
+export function StretchMark({ status }: { readonly status: 'online' | 'away' | 'offline' | 'unknown' }) {
+  return <i className={css.stretchMark} data-status={status} aria-hidden="true" />
+}

@@ -1,6 +1,6 @@
 export { Bars, type Kind } from './bars'
 export { type Cell, csv, download } from './csv'
-export { ChartFrame, LegendItem, type TableTwin } from './frame'
+export { ChartFrame, LegendItem, StretchMark, type TableTwin } from './frame'
 export { type HeatCell, HeatMap } from './heatmap'
 export { type Line, Lines, type Tail } from './lines'
 export { Sparkline } from './sparkline'

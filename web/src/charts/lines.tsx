@@ -33,7 +33,6 @@ export interface LinesProps {
   readonly height?: number
   /** A moment in words, with its values, as the cursor meets it. */
   readonly say: (place: number) => string
-  readonly onCursor: (place: number | null) => void
   readonly gapText: string
 }
 
@@ -60,7 +59,8 @@ export function Lines({ label, ats, step, lines, tail, from, to, height = 220, s
   const cursor = useCursor(ats.length, (px) => nearest(ats, from + px / (scale || 1)))
   const here = cursor.place === null ? undefined : ats[cursor.place]
   const holes = useMemo(() => gaps(ats.map((at, i) => ({ at, value: lines[0]?.values[i] ?? null }))), [ats, lines])
-  const words = cursor.place === null ? label : say(cursor.place)
+  const last = ats.length - 1
+  const words = last < 0 ? label : say(cursor.place ?? last)
 
   return (
     <>
@@ -120,7 +120,7 @@ export function Lines({ label, ats, step, lines, tail, from, to, height = 220, s
         )}
       </div>
       <p className={css.chartReadout} aria-hidden="true">
-        {cursor.place === null ? '\u00a0' : words}
+        {words}
       </p>
     </>
   )

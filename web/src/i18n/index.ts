@@ -11,6 +11,7 @@ export {
   readDigits,
   SECOND,
   type Wall,
+  wall,
 } from './format'
 export { type Key, languageNames, languages, type Texts } from './packs'
 export { ReadingProvider, Say, useReader, useReading } from './react'

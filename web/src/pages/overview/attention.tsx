@@ -16,7 +16,9 @@ interface AttentionList {
 }
 
 /** What each kind says, and the saved view that shows whom or what it is about. */
-const kinds: Readonly<Record<string, { readonly say: (t: Reading['t'], n: number, f: Reading['format']) => string; readonly href: string }>> = {
+const kinds: Readonly<
+  Record<string, { readonly say: (t: Reading['t'], n: number, f: Reading['format']) => string; readonly href: string }>
+> = {
   held: { say: (t, n) => t('overview.attention.held', { n }), href: '/users?view=overrides' },
   silent: { say: (t, n) => t('overview.attention.silent', { n }), href: '/users?view=silent' },
   devices: { say: (t, n) => t('overview.attention.devices', { n }), href: '/users?view=devices' },

@@ -58,7 +58,8 @@ export function CauseChart({ range, series, now, stale }: CauseChartProps) {
     }
   }, [series])
   const there = kinds.filter((kind) => totals[kind.key])
-  const when = (at: number) => (step >= 3_600_000 ? `${f.date(at, 'short')} ${f.timeRange(at, at + step)}` : f.moment(at, now, false))
+  const when = (at: number) =>
+    step >= 3_600_000 ? `${f.date(at, 'short')} ${f.timeRange(at, at + step)}` : f.moment(at, now, false)
   const words = (one: Readonly<Record<string, number>>) =>
     f.list(
       kinds
@@ -89,7 +90,11 @@ export function CauseChart({ range, series, now, stale }: CauseChartProps) {
         rows: () => ats.map((at, i) => [when(at), ...there.map((kind) => f.number(counts[i]?.[kind.key] ?? 0))]),
         csvHead: ['at', 'at_local', ...kinds.map((kind) => kind.key)],
         csvRows: () =>
-          ats.map((at, i): Cell[] => [new Date(at).toISOString(), f.isoLocal(at), ...kinds.map((kind) => counts[i]?.[kind.key] ?? 0)]),
+          ats.map((at, i): Cell[] => [
+            new Date(at).toISOString(),
+            f.isoLocal(at),
+            ...kinds.map((kind) => counts[i]?.[kind.key] ?? 0),
+          ]),
       }}
     >
       <Bars
@@ -105,7 +110,9 @@ export function CauseChart({ range, series, now, stale }: CauseChartProps) {
           const one = counts[place] ?? {}
           const time = when(ats[place] ?? now)
           if (!seen[place]) return `${time}: ${t('chart.gap')}`
-          return Object.keys(one).length ? t('overview.why.say', { time, causes: words(one) }) : t('overview.why.none', { time })
+          return Object.keys(one).length
+            ? t('overview.why.say', { time, causes: words(one) })
+            : t('overview.why.none', { time })
         }}
       />
     </ChartFrame>

@@ -1,4 +1,5 @@
 import { useMemo } from 'react'
+import { useAddress } from '../../app/address'
 import { Page } from '../../components'
 import { useCounts, useLive, useNow, useTruth, useValue } from '../../data'
 import { useReading } from '../../i18n'
@@ -9,7 +10,6 @@ import css from './overview.module.css'
 import { PeopleChart } from './people'
 import { Tiles } from './tiles'
 import { WeekMap } from './week'
-import { useParameter } from './parameter'
 
 /** How many people are here, how that came about, and what somebody should look at. */
 export default function OverviewPage() {
@@ -18,7 +18,8 @@ export default function OverviewPage() {
   const truth = useTruth()
   const hello = useValue(useLive().hello)
   const now = useNow()
-  const [wanted, setRange] = useParameter('range')
+  const address = useAddress()
+  const wanted = address.get('range')
   const range = isRange(wanted) ? wanted : '24h'
   const series = useConcurrency(range)
   const hour = useConcurrency('1h')
@@ -26,7 +27,11 @@ export default function OverviewPage() {
   const api = useApiCounts()
   const live = truth.state === 'live'
   const samples = useSamples(now, live && counts !== undefined, counts && [counts.online, counts.online + counts.away])
-  const devices = useSamples(now, live && api.data?.devices !== undefined, api.data?.devices === undefined ? undefined : [api.data.devices])
+  const devices = useSamples(
+    now,
+    live && api.data?.devices !== undefined,
+    api.data?.devices === undefined ? undefined : [api.data.devices],
+  )
   const shape = useMemo(() => {
     const items = hour.data?.items ?? []
     return {
@@ -44,12 +49,26 @@ export default function OverviewPage() {
   const stale = truth.state !== 'live' && truth.state !== 'starting'
 
   return (
-    <Page title={t('overview.title')} about={counts && <span className={css.foot}>{t('overview.sum', { total: counts.online + counts.away + counts.offline })}</span>}>
+    <Page
+      title={t('overview.title')}
+      about={
+        counts && (
+          <span className={css.foot}>{t('overview.sum', { total: counts.online + counts.away + counts.offline })}</span>
+        )
+      }
+    >
       <Tiles counts={counts} devices={api.data?.devices} hello={hello} stale={stale} hour={lastHour} />
       {series.data ? (
         <>
           <div className={css.panel}>
-            <PeopleChart range={range} onRange={setRange} series={series.data} samples={samples} now={now} stale={stale} />
+            <PeopleChart
+              range={range}
+              onRange={(next) => address.set({ range: next === '24h' ? null : next })}
+              series={series.data}
+              samples={samples}
+              now={now}
+              stale={stale}
+            />
           </div>
           <div className={css.panel}>
             <CauseChart range={range} series={series.data} now={now} stale={stale} />
@@ -88,8 +107,14 @@ function Agreement({
   readonly live: boolean
 }) {
   const { t, format: f } = useReading()
-  const same = live && shown && shown.online === counts.online && shown.away === counts.away && shown.offline === counts.offline
-  const values = { online: counts.online, away: counts.away, offline: counts.offline, time: f.time(Date.parse(counts.as_of), true) }
+  const same =
+    live && shown && shown.online === counts.online && shown.away === counts.away && shown.offline === counts.offline
+  const values = {
+    online: counts.online,
+    away: counts.away,
+    offline: counts.offline,
+    time: f.time(Date.parse(counts.as_of), true),
+  }
   return <p className={css.foot}>{same ? t('overview.agree', values) : t('overview.differ', values)}</p>
 }
 

@@ -1,4 +1,4 @@
-import { useMemo, useState } from 'react'
+import { useMemo } from 'react'
 import { type Cell, ChartFrame, LegendItem, type Line, Lines } from '../../charts'
 import { useReading } from '../../i18n'
 import type { Concurrency } from '../../wire'
@@ -14,12 +14,16 @@ export interface PeopleChartProps {
   readonly stale: boolean
 }
 
-const back: Readonly<Record<Range, number>> = { '1h': 3_600_000, '24h': 86_400_000, '7d': 7 * 86_400_000, '30d': 30 * 86_400_000 }
+const back: Readonly<Record<Range, number>> = {
+  '1h': 3_600_000,
+  '24h': 86_400_000,
+  '7d': 7 * 86_400_000,
+  '30d': 30 * 86_400_000,
+}
 
 /** How many people were there. A step's mean stands in its middle; the last hour's second by second is added as it happens. */
 export function PeopleChart({ range, onRange, series, samples, now, stale }: PeopleChartProps) {
   const { t, format: f } = useReading()
-  const [, setPlace] = useState<number | null>(null)
   const step = series.step_seconds * 1000
   const asOf = Date.parse(series.as_of)
   const { ats, lines, steps } = useMemo(() => {
@@ -29,7 +33,11 @@ export function PeopleChart({ range, onRange, series, samples, now, stale }: Peo
     const ats = steps.map((p) => (p.from + Math.min(p.from + step, asOf)) / 2)
     const lines: Line[] = [
       { key: 'online', tone: 'online', area: true, values: steps.map((p) => p.online) },
-      { key: 'present', tone: 'present', values: steps.map((p) => (p.online === null || p.away === null ? null : p.online + p.away)) },
+      {
+        key: 'present',
+        tone: 'present',
+        values: steps.map((p) => (p.online === null || p.away === null ? null : p.online + p.away)),
+      },
       { key: 'peak', tone: 'peak', values: steps.map((p) => p.peak_online) },
     ]
     return { ats, lines, steps }
@@ -37,11 +45,14 @@ export function PeopleChart({ range, onRange, series, samples, now, stale }: Peo
   const last = steps.findLast((p) => p.online !== null)
   const tail = tailOf(samples, last ? Math.min(last.from + step, asOf) : 0, ['online', 'present'])
   const best = steps.reduce<{ n: number; at: number } | undefined>(
-    (found, p) => (p.peak_online !== null && (!found || p.peak_online > found.n) ? { n: p.peak_online, at: p.from } : found),
+    (found, p) =>
+      p.peak_online !== null && (!found || p.peak_online > found.n) ? { n: p.peak_online, at: p.from } : found,
     undefined,
   )
   const when = (p: { from: number }) =>
-    step >= 3_600_000 ? `${f.date(p.from, 'short')} ${f.timeRange(p.from, p.from + step)}` : f.moment(p.from, now, false)
+    step >= 3_600_000
+      ? `${f.date(p.from, 'short')} ${f.timeRange(p.from, p.from + step)}`
+      : f.moment(p.from, now, false)
   const number = (n: number | null) => (n === null ? '–' : f.decimal(n, 1))
 
   return (
@@ -59,13 +70,24 @@ export function PeopleChart({ range, onRange, series, samples, now, stale }: Peo
           <LegendItem mark="peak" line="thin">
             {t('overview.concurrency.peak')}
           </LegendItem>
-          {best && <span className={css.best}>{t('overview.concurrency.best', { n: f.number(best.n), time: f.moment(best.at, now, false) })}</span>}
+          {best && (
+            <span className={css.best}>
+              {t('overview.concurrency.best', { n: f.number(best.n), time: f.moment(best.at, now, false) })}
+            </span>
+          )}
         </>
       }
       twin={{
         file: `people-present-${range}`,
-        head: [t('chart.time'), t('status.online'), t('status.away'), t('status.offline'), t('overview.concurrency.peak')],
-        rows: () => steps.map((p) => [when(p), number(p.online), number(p.away), number(p.offline), number(p.peak_online)]),
+        head: [
+          t('chart.time'),
+          t('status.online'),
+          t('status.away'),
+          t('status.offline'),
+          t('overview.concurrency.peak'),
+        ],
+        rows: () =>
+          steps.map((p) => [when(p), number(p.online), number(p.away), number(p.offline), number(p.peak_online)]),
         csvHead: ['at', 'at_local', 'online', 'away', 'offline', 'peak_online'],
         csvRows: () => steps.map((p): Cell[] => [p.at, f.isoLocal(p.from), p.online, p.away, p.offline, p.peak_online]),
       }}
@@ -80,7 +102,6 @@ export function PeopleChart({ range, onRange, series, samples, now, stale }: Peo
           from={now - back[range]}
           to={now}
           gapText={t('chart.gap')}
-          onCursor={setPlace}
           say={(place) => {
             const p = steps[place]
             if (!p) return ''

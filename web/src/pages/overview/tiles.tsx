@@ -20,9 +20,27 @@ export function Tiles({ counts, devices, hello, stale, hour }: TilesProps) {
   const present = counts ? counts.online + counts.away : 0
   return (
     <section className={css.tiles} aria-label={t('overview.tiles')} data-stale={stale || undefined}>
-      <Tile tone="online" name={t('status.online')} value={counts?.online} values={hour.online} means={t('overview.online.means', { time: silence })} />
-      <Tile tone="away" name={t('status.away')} value={counts?.away} values={hour.away} means={t('overview.away.means')} />
-      <Tile tone="offline" name={t('status.offline')} value={counts?.offline} values={hour.offline} means={t('overview.offline.means', { time: silence })} />
+      <Tile
+        tone="online"
+        name={t('status.online')}
+        value={counts?.online}
+        values={hour.online}
+        means={t('overview.online.means', { time: silence })}
+      />
+      <Tile
+        tone="away"
+        name={t('status.away')}
+        value={counts?.away}
+        values={hour.away}
+        means={t('overview.away.means')}
+      />
+      <Tile
+        tone="offline"
+        name={t('status.offline')}
+        value={counts?.offline}
+        values={hour.offline}
+        means={t('overview.offline.means', { time: silence })}
+      />
       <Tile
         tone="present"
         name={t('overview.devices')}
@@ -67,7 +85,11 @@ function Tile({ tone, name, value, values, means }: TileProps) {
 function Mark({ tone }: { readonly tone: string }) {
   return (
     <svg className={css.mark} data-tone={tone} viewBox="0 0 12 12" aria-hidden="true" focusable="false">
-      {tone === 'present' ? <rect x="1.75" y="2.75" width="8.5" height="6.5" rx="1" /> : <circle cx="6" cy="6" r="4.25" />}
+      {tone === 'present' ? (
+        <rect x="1.75" y="2.75" width="8.5" height="6.5" rx="1" />
+      ) : (
+        <circle cx="6" cy="6" r="4.25" />
+      )}
       {tone === 'away' && <path d="M6 1.75a4.25 4.25 0 0 1 0 8.5z" />}
     </svg>
   )

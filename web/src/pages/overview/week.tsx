@@ -20,11 +20,18 @@ export function WeekMap({ week, now, stale }: { readonly week: Week; readonly no
       twin={{
         file: 'usual-week',
         head: [t('chart.hour'), ...days.map((day) => f.weekday(day, true))],
-        rows: () => hours.map((hour) => [clock(hour), ...days.map((day) => value(week.days[day]?.hours[hour] ?? null))]),
+        rows: () =>
+          hours.map((hour) => [clock(hour), ...days.map((day) => value(week.days[day]?.hours[hour] ?? null))]),
         csvHead: ['day', 'hour', 'mean_online', 'minutes_recorded', 'time_zone'],
         csvRows: () =>
           days.flatMap((day) =>
-            hours.map((hour): Cell[] => [f.weekday(day), hour, week.days[day]?.hours[hour], week.days[day]?.minutes[hour], f.zone]),
+            hours.map((hour): Cell[] => [
+              f.weekday(day),
+              hour,
+              week.days[day]?.hours[hour],
+              week.days[day]?.minutes[hour],
+              f.zone,
+            ]),
           ),
       }}
     >
