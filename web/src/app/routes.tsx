@@ -22,4 +22,5 @@ export const routes: readonly Route[] = [
     nav: { text: 'nav.overview', icon: 'overview', key: 'o' },
   },
   { path: '/users', Page: lazy(() => import('../pages/users')), nav: { text: 'nav.users', icon: 'users', key: 'u' } },
+  { path: '/users/:id', Page: lazy(() => import('../pages/user')) },
 ]

@@ -53,7 +53,7 @@ export const shell = {
   'door.username': 'نام کاربری',
   'door.email': 'ایمیل',
   'door.password': 'رمز عبور',
-  'door.passwordHint': 'حداقل ۸ حرف.',
+  'door.passwordHint': 'حداقل هشت حرف.',
   'door.wrong': 'کسی با این نام و این رمز عبور نیست.',
   'door.notActive': 'این حساب در انتظار تأیید، معلق یا مسدود است.',
   'door.throttled': 'تلاش‌های زیاد. پس از {time} دوباره امتحان کنید.',

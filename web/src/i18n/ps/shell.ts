@@ -53,7 +53,7 @@ export const shell = {
   'door.username': 'کارن‌نوم',
   'door.email': 'برېښنالیک',
   'door.password': 'پټنوم',
-  'door.passwordHint': 'لږ تر لږه ۸ توري.',
+  'door.passwordHint': 'لږ تر لږه اته توري.',
   'door.wrong': 'څوک دا نوم او دا پټنوم نه لري.',
   'door.notActive': 'دا حساب د تایید په تمه، ځنډول شوی یا بندیز لګېدلی دی.',
   'door.throttled': 'ډېرې هڅې وشوې. له {time} وروسته بیا هڅه وکړئ.',

@@ -76,15 +76,11 @@ export function UserTimeline(p: UserTimelineProps) {
           </span>
         </span>
       }
-      legend={
-        <>
-          {(['online', 'away', 'offline'] as const).map((status) => (
-            <span key={status} className={css.legend}>
-              <StretchMark status={status} /> {word(status)}
-            </span>
-          ))}
-        </>
-      }
+      legend={(['online', 'away', 'offline'] as const).map((status) => (
+        <span key={status} className={css.legend}>
+          <StretchMark status={status} /> {word(status)}
+        </span>
+      ))}
       twin={{
         file: `timeline-${new Date(from).toISOString().slice(0, 10)}`,
         head: [t('chart.from'), t('chart.to'), t('chart.status'), t('chart.length')],
