@@ -96,7 +96,7 @@ func (t *tickets) redeem(text string) (ticket, bool) {
 // the token behind it.
 func (f *Feed) authenticate(ctx context.Context, text string) (token string, caller Caller, err error) {
 	one := ticket{token: text}
-	if len(text) == ticketLength || strings.HasPrefix(text, sealedPrefix) {
+	if looksLikeTicket(text) {
 		if good, ok := f.tickets.redeem(text); ok {
 			one = good
 		}
@@ -108,6 +108,10 @@ func (f *Feed) authenticate(ctx context.Context, text string) (token string, cal
 
 // ticketLength is that of 32 bytes in base64url; no token has it.
 const ticketLength = 43
+
+func looksLikeTicket(text string) bool {
+	return len(text) == ticketLength || strings.HasPrefix(text, sealedPrefix)
+}
 
 func (t *tickets) forgetLocked(key [32]byte, user presence.UserID) {
 	delete(t.good, key)
