@@ -21,6 +21,7 @@ type Metrics struct {
 	Streams    Streams
 	Store      Store
 	HTTP       *HTTP
+	Webhooks   *Webhooks
 	// DetectionDelay is presence_detection_delay_seconds: from the end of a lease to the change that said so.
 	DetectionDelay prometheus.Histogram
 
@@ -66,7 +67,8 @@ func New(reg prometheus.Registerer, b Build) *Metrics {
 			Errors:  f.counter("presence_store_errors_total", "Writes behind that failed, to be tried again."),
 			Backlog: f.gauge("presence_store_backlog", "Changes that are not written down yet."),
 		},
-		HTTP: newHTTP(f),
+		HTTP:     newHTTP(f),
+		Webhooks: newWebhooks(f),
 		DetectionDelay: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "presence_detection_delay_seconds", Help: "From the end of a lease to the change that said so.",
 			Buckets: []float64{.01, .025, .05, .075, .1, .15, .25, .5, 1, 2.5, 10, 60},

@@ -106,8 +106,9 @@ func (s *Store) HasAdmin(ctx context.Context) (has bool, err error) {
 
 // Classes of locks that are named after something, the first of their two numbers ("OF" and one more byte).
 const (
-	adminsLock = 0x4f4601
-	tokenLock  = 0x4f4602
+	adminsLock  = 0x4f4601
+	tokenLock   = 0x4f4602
+	webhookLock = 0x4f4604
 )
 
 // lockAccount keeps an account as it is until the act is over. Sessions and the like may still be given to it.

@@ -45,6 +45,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"desk", deskScenarios()},
 		{"tokens of backends", apiTokenScenarios()},
 		{"shared", sharedScenarios()},
+		{"webhooks", webhookScenarios()},
 	}
 	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {

@@ -24,6 +24,8 @@ const (
 	columnPause  = 100 * time.Millisecond // between chunks of the column
 
 	recordChunk = 1000
+	// promptly is how long changes wait for others to be written down with them when somebody waits for that.
+	promptly = 50 * time.Millisecond
 	// maxPending bounds the changes that wait while the store is away: half an hour at 500 a second.
 	maxPending = 1 << 20
 )
@@ -34,6 +36,9 @@ type recorder struct {
 	columnsSince time.Time       // last_seen before this is in the column
 
 	compare atomic.Bool // changes of a shared engine went by unread
+
+	hurried chan struct{} // somebody waits for what is pending
+	writing sync.Mutex    // held while changes are written down: they go in order
 
 	mu        sync.Mutex // guards the following fields
 	pending   []presence.Change
@@ -50,6 +55,7 @@ func (t *Tracker) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return t.follow(ctx) })
 	group.Go(func() error { return t.every(ctx, recordEvery, t.recordChanges) })
+	group.Go(func() error { return t.recordPromptly(ctx) })
 	group.Go(func() error { return t.every(ctx, sessionEvery, t.checkpoint(presence.SessionPage)) })
 	group.Go(func() error { return t.every(ctx, seenEvery, t.checkpoint(presence.SeenPage)) })
 	group.Go(func() error {
@@ -125,6 +131,7 @@ func (t *Tracker) follow(ctx context.Context) error {
 		switch {
 		case errors.Is(err, presence.ErrGap):
 			t.log.ErrorContext(ctx, "the history has a gap: changes came faster than they could be read")
+			t.outbox.Gap(ctx, 0)
 			if t.record.cursor, _, err = t.Snapshot(ctx); err != nil {
 				return err
 			}
@@ -136,7 +143,37 @@ func (t *Tracker) follow(ctx context.Context) error {
 		default:
 			t.keep(changes)
 			t.record.cursor.Seq = changes[len(changes)-1].Seq
+			t.hurry()
 		}
+	}
+}
+
+// hurry has the changes written down sooner than at the next tick, when somebody waits for them.
+func (t *Tracker) hurry() {
+	if !t.outbox.Hurry() {
+		return
+	}
+	select {
+	case t.record.hurried <- struct{}{}:
+	default: // somebody said so already
+	}
+}
+
+// recordPromptly writes changes down soon after they came, while somebody waits for them. What fails is tried again
+// at the next tick.
+func (t *Tracker) recordPromptly(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.record.hurried:
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(promptly):
+		}
+		_ = t.recordChanges(ctx)
 	}
 }
 
@@ -180,6 +217,8 @@ func (t *Tracker) keep(changes []presence.Change) {
 // recordChanges writes the pending changes, oldest first, a chunk at a time.
 func (t *Tracker) recordChanges(ctx context.Context) error {
 	r := &t.record
+	r.writing.Lock()
+	defer r.writing.Unlock()
 	for {
 		r.mu.Lock()
 		chunk := slices.Clone(r.pending[:min(recordChunk, len(r.pending))])
@@ -188,6 +227,7 @@ func (t *Tracker) recordChanges(ctx context.Context) error {
 		r.mu.Unlock()
 		if untold > 0 {
 			t.log.ErrorContext(ctx, "the history has a gap: the store was away too long", "changes", untold)
+			t.outbox.Gap(ctx, untold)
 		}
 		if len(chunk) == 0 {
 			return nil
@@ -203,6 +243,7 @@ func (t *Tracker) recordChanges(ctx context.Context) error {
 		}
 		t.metrics.Store.Backlog.Set(float64(len(r.pending)))
 		r.mu.Unlock()
+		t.outbox.Recorded()
 	}
 }
 

@@ -24,14 +24,34 @@ type Tracker struct {
 	metrics *metrics.Metrics
 	log     *slog.Logger
 	now     func() time.Time
+	outbox  Outbox
 	record  recorder
 	samples sampler
 }
 
-// Config is what a Tracker is built from. Metrics and Log may be nil.
+// Outbox is who lives on what is written down: webhooks. Its methods may be called from any goroutine; Hurry and
+// Recorded must not wait.
+type Outbox interface {
+	// Hurry reports whether changes should be written down at once rather than every second.
+	Hurry() bool
+	// Recorded is called when changes were written down.
+	Recorded()
+	// Gap is called when changes were lost before they could be, how many if that is known, else 0.
+	Gap(ctx context.Context, missed int)
+}
+
+// nobody lives on it.
+type nobody struct{}
+
+func (nobody) Hurry() bool              { return false }
+func (nobody) Recorded()                {}
+func (nobody) Gap(context.Context, int) {}
+
+// Config is what a Tracker is built from. Outbox, Metrics and Log may be nil.
 type Config struct {
 	Engine  presence.Engine
 	Store   presence.PresenceStore
+	Outbox  Outbox
 	Metrics *metrics.Metrics
 	Log     *slog.Logger
 	Now     func() time.Time
@@ -48,8 +68,14 @@ func New(c Config) *Tracker {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Outbox == nil {
+		c.Outbox = nobody{}
+	}
 	shared, _ := c.Engine.(presence.SharedEngine)
-	return &Tracker{Engine: c.Engine, shared: shared, store: c.Store, metrics: c.Metrics, log: c.Log, now: c.Now}
+	return &Tracker{
+		Engine: c.Engine, shared: shared, store: c.Store, outbox: c.Outbox, metrics: c.Metrics, log: c.Log, now: c.Now,
+		record: recorder{hurried: make(chan struct{}, 1)},
+	}
 }
 
 // Signal passes a signal to the engine and counts it. It shadows the embedded engine's method and has the
