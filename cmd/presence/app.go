@@ -22,6 +22,7 @@ import (
 	"github.com/offchat/presence/internal/httpd"
 	"github.com/offchat/presence/internal/metrics"
 	"github.com/offchat/presence/internal/tracker"
+	"github.com/offchat/presence/internal/webhook"
 )
 
 const (
@@ -43,10 +44,11 @@ type app struct {
 
 	unlock func()
 	backing
-	tracker *tracker.Tracker
-	auth    *auth.Service
-	toucher *tracker.Toucher
-	control net.Listener
+	tracker  *tracker.Tracker
+	auth     *auth.Service
+	toucher  *tracker.Toucher
+	webhooks *webhook.Service
+	control  net.Listener
 }
 
 // openApp takes the data directory, waiting for it for at most patience, and puts the parts together, in the order in which they need each other.
@@ -78,7 +80,11 @@ func openApp(ctx context.Context, cfg *config.Config, log *slog.Logger, patience
 	if a.backing, err = openBacking(ctx, cfg, dir, a.metrics, log); err != nil {
 		return nil, withCure(cfg, err)
 	}
-	a.tracker = tracker.New(tracker.Config{Engine: a.engine, Store: a.store, Metrics: a.metrics, Log: log})
+	a.webhooks = webhook.New(webhook.Config{
+		Store: a.store, AllowNetworks: cfg.WebhookAllowNetworks, DisableAfter: cfg.WebhookDisableAfter, Retention: cfg.WebhookRetention,
+		Node: nodeName(cfg), Version: build().Version, Metrics: a.metrics.Webhooks, Log: log,
+	})
+	a.tracker = tracker.New(tracker.Config{Engine: a.engine, Store: a.store, Outbox: a.webhooks, Metrics: a.metrics, Log: log})
 	a.auth, err = auth.New(auth.Config{
 		Store: a.store, Presence: a.tracker, Keys: keys, Log: log,
 		AccessLifetime: cfg.AccessTokenLifetime, RefreshLifetime: cfg.RefreshTokenLifetime,
@@ -202,6 +208,7 @@ func (a *app) startParts(parts *errgroup.Group, ctx context.Context) {
 	parts.Go(func() error { return a.engine.Run(ctx) })
 	parts.Go(func() error { return a.tracker.Run(ctx) })
 	parts.Go(func() error { return a.auth.Run(ctx) })
+	parts.Go(func() error { return a.webhooks.Run(ctx) })
 	parts.Go(func() error { return a.purge(ctx) })
 	for _, run := range a.backing.runs {
 		parts.Go(func() error { return run(ctx) })
@@ -242,6 +249,7 @@ func (a *app) purge(ctx context.Context) error {
 func (a *app) serveControl(ctx context.Context) error {
 	handler := control.New(a.auth, a.store, a.tracker)
 	handler.ServeTokens(a.auth)
+	handler.ServeWebhooks(a.webhooks)
 	srv := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,

@@ -23,6 +23,7 @@ type database interface {
 	presence.ReportStore
 	presence.DeskStore
 	presence.ImportStore
+	presence.WebhookStore
 }
 
 // engine is what every engine can do that a server runs on.

@@ -37,6 +37,7 @@ type commands struct {
 	Token       tokenCmd       `cmd:"" help:"Make, list and revoke the API tokens of backends."`
 	Config      configCmd      `cmd:"" help:"Show and check the configuration."`
 	Backup      backupCmd      `cmd:"" help:"Make, list, verify and restore backups."`
+	Webhook     webhookCmd     `cmd:"" help:"Make and watch webhooks: other servers that are told what happens."`
 	Import      importCmd      `cmd:"" help:"Carry over the data of another system."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server whether it is well."`
 	Bench       benchCmd       `cmd:"" help:"Play people against a server: a load test, and a demo."`

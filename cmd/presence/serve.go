@@ -92,7 +92,8 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 	})
 	var feed *realtime.Feed
 	v1 := api.New(api.Config{
-		Auth: a.auth, Presence: a.tracker, Store: a.store, Touch: a.toucher, Settings: told(cfg), Version: build().Version, Origin: origin, Log: log,
+		Auth: a.auth, Presence: a.tracker, Store: a.store, Touch: a.toucher, Webhooks: a.webhooks, Settings: told(cfg),
+		Version: build().Version, Origin: origin, Log: log,
 		Node: nodeName(cfg), OnJob: func(j wire.FeedJob) { feed.Job(j) },
 		Configured: timeoutsOf(cfg), OnTimeouts: func(t presence.Timeouts) {
 			a.engine.SetPolicy(t.Policy())

@@ -61,6 +61,8 @@ type Config struct {
 	Store    Store
 	// Touch is what POST /touch does. Without it the operation is unavailable.
 	Touch Toucher
+	// Webhooks are the acts on webhooks; nil: there are none.
+	Webhooks Webhooks
 	// Settings are what GET /settings tells; its Server part goes to admins alone.
 	Settings wire.Settings
 	// Version is the version of the program, for the document.

@@ -66,7 +66,7 @@ func docsTags(doc *huma.OpenAPI, need map[string]Access) []docsTag {
 	byTag := map[string][]docsOperation{}
 	for _, path := range slices.Sorted(maps.Keys(doc.Paths)) {
 		item := doc.Paths[path]
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Delete} {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
 			if op == nil || len(op.Tags) == 0 {
 				continue
 			}

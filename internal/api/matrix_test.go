@@ -53,6 +53,17 @@ POST   /touch                          1 3 3 3 3 1 1 2 3 1
 POST   /tokens                         1 3 - 3 2 1 1 3 3 1
 GET    /tokens                         1 3 - 3 2 1 1 3 3 1
 DELETE /tokens/{token}                 1 3 - 3 2 1 1 3 3 1
+GET    /webhooks                       1 3 - 3 2 1 1 3 3 1
+POST   /webhooks                       1 3 - 3 2 1 1 3 3 1
+GET    /webhooks/events                1 3 - 3 2 1 1 3 3 1
+GET    /webhooks/{webhook}             1 3 - 3 2 1 1 3 3 1
+PATCH  /webhooks/{webhook}             1 3 - 3 2 1 1 3 3 1
+DELETE /webhooks/{webhook}             1 3 - 3 2 1 1 3 3 1
+POST   /webhooks/{webhook}/secret      1 3 - 3 2 1 1 3 3 1
+POST   /webhooks/{webhook}/test        1 3 - 3 2 1 1 3 3 1
+GET    /webhooks/{webhook}/deliveries  1 3 - 3 2 1 1 3 3 1
+GET    /webhooks/{webhook}/deliveries/{delivery}        1 3 - 3 2 1 1 3 3 1
+POST   /webhooks/{webhook}/deliveries/{delivery}/retry  1 3 - 3 2 1 1 3 3 1
 `
 
 const actors = "AUOMDBRTNV"
@@ -177,10 +188,16 @@ func (w *matrixWorld) ask(method, path, op string, actor rune) int {
 		"POST /api/v1/presence/query":  fmt.Sprintf(`{"ids":["%d"]}`, target.id),
 		"POST /api/v1/users/{id}/hold": `{"status":"away"}`,
 
-		"POST /api/v1/users/{id}/force-logout": `{"reason":"lost phone"}`,
-		"POST /api/v1/touch":                   fmt.Sprintf(`{"ids":["%d"]}`, target.id),
-		"POST /api/v1/tokens":                  `{"name":"made","scopes":["read"]}`,
+		"POST /api/v1/users/{id}/force-logout":   `{"reason":"lost phone"}`,
+		"POST /api/v1/touch":                     fmt.Sprintf(`{"ids":["%d"]}`, target.id),
+		"POST /api/v1/tokens":                    `{"name":"made","scopes":["read"]}`,
+		"POST /api/v1/webhooks":                  `{"url":"https://example.org/hook"}`,
+		"PATCH /api/v1/webhooks/{webhook}":       `{"state":"paused"}`,
+		"POST /api/v1/webhooks/{webhook}/secret": `{"keep_old_seconds":60}`,
 	}[method+" "+path]
+	if strings.Contains(path, "{webhook}") {
+		path = w.webhookIn(path)
+	}
 	if strings.HasSuffix(path, "/acts") {
 		body = `{"act":"force_logout"}`
 	}

@@ -7,10 +7,11 @@ import (
 )
 
 const (
-	get  = http.MethodGet
-	post = http.MethodPost
-	put  = http.MethodPut
-	del  = http.MethodDelete
+	get   = http.MethodGet
+	post  = http.MethodPost
+	put   = http.MethodPut
+	del   = http.MethodDelete
+	patch = http.MethodPatch
 )
 
 // register is every operation there is.
@@ -19,6 +20,7 @@ func (h *Handler) register() {
 	h.registerPresence()
 	h.registerUsers()
 	h.registerStatistics()
+	h.registerWebhooks()
 	h.registerTransitions()
 	h.registerJobs()
 	h.registerExports()

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/offchat/presence/internal/memory"
 	"github.com/offchat/presence/internal/sqlite"
 	"github.com/offchat/presence/internal/tracker"
+	"github.com/offchat/presence/internal/webhook"
 	"github.com/offchat/presence/wire"
 )
 
@@ -48,6 +50,7 @@ type stack struct {
 	auth    *auth.Service
 	toucher *tracker.Toucher
 	h       *Handler
+	hooks   *webhook.Service
 	log     *strings.Builder
 	tokens  map[string]auth.Tokens
 }
@@ -75,8 +78,9 @@ func newStack(t testing.TB) *stack {
 	t.Cleanup(s.auth.Close)
 	s.toucher = tracker.NewToucher(s.tracker, store)
 	s.auth.OnSessionEnd(s.toucher.AccountChanged)
+	s.hooks = webhook.New(webhook.Config{Store: store, Transport: fine{}})
 	s.h = New(Config{
-		Touch: s.toucher, Auth: s.auth, Presence: s.tracker, Store: store, Settings: testSettings, Version: "test",
+		Touch: s.toucher, Auth: s.auth, Presence: s.tracker, Store: store, Webhooks: s.hooks, Settings: testSettings, Version: "test",
 		Log: slog.New(slog.NewTextHandler(s.log, nil)),
 	})
 	return s
@@ -199,3 +203,25 @@ const (
 	hideLastSeen = `{"hide_status":false,"hide_last_seen":true}`
 	hideNothing  = `{"hide_status":false,"hide_last_seen":false}`
 )
+
+// webhookIn makes a webhook with a delivery and puts them into a path.
+func (w *matrixWorld) webhookIn(path string) string {
+	w.t.Helper()
+	made, err := w.hooks.Create(w.t.Context(), webhook.Actor{}, wire.NewWebhook{URL: "https://example.org/hook"})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	id, _ := strconv.ParseInt(made.ID, 10, 64)
+	d, err := w.hooks.Test(w.t.Context(), webhook.Actor{}, id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return strings.NewReplacer("{webhook}", made.ID, "{delivery}", d.ID).Replace(path)
+}
+
+// fine answers every delivery with 204.
+type fine struct{}
+
+func (fine) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusNoContent, Header: http.Header{}, Body: http.NoBody}, nil
+}

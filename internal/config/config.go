@@ -85,6 +85,15 @@ type Config struct {
 	BackupKeep  int           `key:"backup_keep" default:"7" low:"1" high:"1000" help:"How many of its backups stay."`
 	BackupDir   string        `key:"backup_dir" as:"path" help:"Directory of the backups. Default: backups in the data directory; another disk is better."`
 
+	// WebhookAllowNetworks opens networks to webhooks that are closed to them: a receiver beside us, or in tests.
+	WebhookAllowNetworks []netip.Prefix `key:"webhook_allow_networks" help:"Networks that webhooks may lead to although they are not public ones, such as 10.0.0.0/8,127.0.0.1; also without TLS. Whoever may make webhooks can then send requests into them."`
+
+	// WebhookDisableAfter is how long a receiver may be down.
+	WebhookDisableAfter time.Duration `key:"webhook_disable_after" default:"5d" min:"1m" max:"365d" help:"How long a webhook may fail without a break before it is taken out of service."`
+
+	// WebhookRetention is how long the delivery log is kept.
+	WebhookRetention time.Duration `key:"webhook_retention" default:"7d" min:"1m" max:"365d" help:"How long deliveries to webhooks are kept, with their bodies; the newest 5,000 of each at most."`
+
 	// LogLevel and LogFormat shape the log on standard error. auto is text on a terminal and JSON elsewhere.
 	LogLevel  string `key:"log_level" reload:"yes" default:"info" choices:"debug,info,warn,error" help:"The least important log lines to write. debug has a line for every request."`
 	LogFormat string `key:"log_format" default:"auto" choices:"auto,text,json" help:"How to write them: text, json, or auto: text on a terminal, json elsewhere."`

@@ -81,6 +81,7 @@ func TestEverySettingCanBeWrittenEverywhere(t *testing.T) {
 		"cors_origins":    "https://a.example,http://localhost:5173",
 		"trusted_proxies": "10.0.0.0/8,::1", "history_retention": "30d", "log_level": "debug", "log_format": "json", "canaries": "on",
 		"backup_every": "12h", "backup_keep": "30", "backup_dir": "/mnt/nas",
+		"webhook_allow_networks": "10.0.0.0/8,127.0.0.1", "webhook_disable_after": "2d", "webhook_retention": "3d",
 	}
 	var file strings.Builder
 	var env []string
@@ -125,6 +126,7 @@ func TestDefaultsAreTheDocumentedOnes(t *testing.T) {
 		"signing_key": "", "signing_keys_old": "", "cors_origins": "", "trusted_proxies": "",
 		"history_retention": "90d", "log_level": "info", "log_format": "auto", "canaries": "off",
 		"backup_every": "24h", "backup_keep": "7", "backup_dir": "",
+		"webhook_allow_networks": "", "webhook_disable_after": "5d", "webhook_retention": "7d",
 	}
 	for _, s := range c.Effective() {
 		if s.Value != want[s.Key] || s.Source.String() != "default" {

@@ -269,15 +269,15 @@ func show(a *presence.Account, p presence.Presence) User {
 	return u
 }
 
-// handle turns a function that returns a user into a handler.
-func handle(do func(*http.Request) (User, error)) http.HandlerFunc {
+// handle turns a function that returns something into a handler.
+func handle[T any](do func(*http.Request) (T, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		user, err := do(r)
+		body, err := do(r)
 		if err != nil {
 			fail(w, err)
 			return
 		}
-		answer(w, http.StatusOK, user)
+		answer(w, http.StatusOK, body)
 	}
 }
 

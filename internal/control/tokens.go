@@ -130,12 +130,14 @@ func moment(t time.Time) *time.Time {
 
 // Tokens lists the tokens of backends.
 func (c *Client) Tokens(ctx context.Context) (list []Token, err error) {
-	return list, c.ask(ctx, http.MethodGet, "/tokens", nil, &list)
+	err = c.ask(ctx, http.MethodGet, "/tokens", nil, &list)
+	return list, err
 }
 
 // CreateToken makes a token for a backend; its Secret is told this once.
 func (c *Client) CreateToken(ctx context.Context, n NewToken) (made Token, err error) {
-	return made, c.ask(ctx, http.MethodPost, "/tokens", n, &made)
+	err = c.ask(ctx, http.MethodPost, "/tokens", n, &made)
+	return made, err
 }
 
 // RevokeToken ends a token of a backend.

@@ -28,8 +28,8 @@ import (
 )
 
 const (
-	// lookEvery is how often the queues are looked at when nobody says that something is in them.
-	lookEvery = time.Second
+	// usualLook is how often the queues are looked at when nobody says that something is in them.
+	usualLook = time.Second
 	// leaseLength is how long a node may send before it asks again. It does at every delivery, and a delivery takes
 	// a quarter of it at most: clocks of two nodes may differ by the rest.
 	leaseLength = time.Minute
@@ -45,7 +45,7 @@ const (
 	// keepDeliveries and maxQueued bound what is kept for one webhook.
 	keepDeliveries = 5_000
 	maxQueued      = 1_000_000
-	tidyEvery      = time.Minute
+	tidyEvery      = 10 * time.Minute
 	// measureEvery is how often the queues are counted for the metrics.
 	measureEvery = 10 * time.Second
 )
@@ -81,12 +81,13 @@ type Config struct {
 type Service struct {
 	Config // static after New
 
-	client *http.Client
-	guard  *guard
-	holder string
-	wake   chan struct{}
-	manual chan struct{} // a slot for every attempt that an admin asked for
-	active atomic.Bool   // whether any webhook is, as of the last look
+	client    *http.Client
+	lookEvery time.Duration // longer in tests that last for days
+	guard     *guard
+	holder    string
+	wake      chan struct{}
+	manual    chan struct{} // a slot for every attempt that an admin asked for
+	active    atomic.Bool   // whether any webhook is, as of the last look
 
 	mu      sync.Mutex // guards the following field
 	sending map[int64]bool
@@ -110,7 +111,7 @@ func New(c Config) *Service {
 		c.Now = time.Now
 	}
 	s := &Service{
-		Config: c, guard: &guard{allowed: c.AllowNetworks}, holder: c.Node + "/" + randomWord(),
+		Config: c, guard: &guard{allowed: c.AllowNetworks}, lookEvery: usualLook, holder: c.Node + "/" + randomWord(),
 		wake: make(chan struct{}, 1), manual: make(chan struct{}, manualSends), sending: map[int64]bool{},
 	}
 	if s.Transport == nil {
@@ -154,7 +155,7 @@ func (s *Service) Gap(ctx context.Context, missed int) {
 func (s *Service) Run(ctx context.Context) error {
 	var senders sync.WaitGroup
 	defer senders.Wait()
-	look, tidy, measure := time.NewTicker(lookEvery), time.NewTicker(tidyEvery), time.NewTicker(measureEvery)
+	look, tidy, measure := time.NewTicker(s.lookEvery), time.NewTicker(tidyEvery), time.NewTicker(measureEvery)
 	defer look.Stop()
 	defer tidy.Stop()
 	defer measure.Stop()
@@ -243,7 +244,7 @@ func (s *Service) drain(ctx context.Context, id int64) {
 		if err != nil {
 			if !errors.Is(err, errNotNow) && ctx.Err() == nil {
 				s.Log.LogAttrs(ctx, slog.LevelError, "a webhook is not sent; trying again", slog.Int64("webhook", id), slog.Any("err", err))
-				pause(ctx, lookEvery) // the store may come back
+				pause(ctx, usualLook) // the store may come back
 			}
 			break
 		}

@@ -916,6 +916,201 @@ export interface ViewList {
   items: View[]
 }
 
+/** WebhookMessage is the body of a delivery. Its id is in the header webhook-id and the same at every attempt. */
+export interface WebhookMessage {
+  type: 'events' | 'test'
+  timestamp: string
+  data: WebhookMessageData
+}
+
+/** WebhookMessageData is what a message tells. */
+export interface WebhookMessageData {
+  /** The id of the webhook. */
+  webhook: string
+  /** What happened, oldest first. */
+  events: WebhookEvent[]
+}
+
+/** WebhookEvent is one thing that happened. Fields that mean nothing for its type are absent. */
+export interface WebhookEvent {
+  /** The same at every attempt and for every webhook: what to remember, to do nothing twice. */
+  id: string
+  type: string
+  at: string
+  /** The id of the person. */
+  user?: string
+  /** What they were called then. */
+  username?: string
+  /** user.*: the status before. account.*: the status of the account before. */
+  from?: string
+  /** user.*: the status since. account.*: the status of the account since. */
+  to?: string
+  /** user.* and session.ended: why. */
+  cause?: string
+  /** The session that made the difference, began or ended. */
+  session?: string
+  /** user.*: the id of the admin behind it. */
+  actor?: string
+  /** user.*: the server that noticed. */
+  node?: string
+  /** user.*: counts the person's changes; a higher one is newer. */
+  version?: number
+  /** user.*: the person's last sign of life. */
+  last_seen?: string
+  /** account.*: the role of the account. */
+  role?: string
+  /** gap: how many events are missing, where that is known. */
+  missed?: number
+}
+
+/** Webhook is an address that is told what happens. */
+export interface Webhook {
+  id: string
+  url: string
+  description: string
+  /** Names of events and groups of them. */
+  events: string[]
+  /** Events about somebody's status are told for these causes only. Empty: all. */
+  causes: string[]
+  /** Only what is about these people. Empty: everybody. */
+  users: string[]
+  /** How many events one delivery carries at most. */
+  batch_size: number
+  /** paused: by an admin. gone: the receiver answered 410. failing: it failed for too long. Nothing is kept for a webhook that is not active. */
+  state: 'active' | 'paused' | 'gone' | 'failing'
+  state_since: string
+  created_at: string
+  updated_at: string
+  /** The id of the admin; empty: the command line. */
+  created_by: string
+  /** Until then the secret before the present one signs, too. Null: it does not. */
+  old_secret_until: string | null
+  /** Events that wait, those on their way among them. */
+  queued: number
+  /** When the first of them happened. */
+  oldest_queued_at: string | null
+  /** Attempts that failed in a row. */
+  failures: number
+  /** When the first of them was. Null: the last attempt succeeded, or there was none. */
+  failing_since: string | null
+  /** When the pending delivery is tried again. */
+  next_attempt_at: string | null
+  /** When it will be taken out of service if it goes on failing. */
+  disable_at: string | null
+  last_success_at: string | null
+  last_failure_at: string | null
+  /** Of the last attempt that failed. */
+  last_error?: string
+}
+
+/** WebhookList is all webhooks; there are 100 at most. */
+export interface WebhookList {
+  items: Webhook[]
+  as_of: string
+}
+
+/** NewWebhook asks for a webhook. */
+export interface NewWebhook {
+  /** An https address that takes POST requests. http only into networks that the operator allows. */
+  url: string
+  description?: string
+  /** Names of events, groups (user.*, session.*, account.*) or *. Default: user.* */
+  events?: string[]
+  /** Tell of somebody's status for these causes only. Default: all. */
+  causes?: string[]
+  /** Only what is about these people, by id. Default: everybody. */
+  users?: string[]
+  /** How many events one delivery carries at most. Default: 100. */
+  batch_size?: number
+}
+
+/** WebhookPatch changes a webhook; what is absent stays. */
+export interface WebhookPatch {
+  url?: string
+  description?: string
+  events?: string[]
+  causes?: string[]
+  users?: string[]
+  batch_size?: number
+  /** active also brings back one that is gone or failing; it is told of a gap first. */
+  state?: 'active' | 'paused'
+}
+
+/** WebhookWithSecret is a webhook together with its secret, which is shown this once. */
+export interface WebhookWithSecret extends Webhook {
+  /** Signs every delivery. It is shown this once. */
+  secret: string
+}
+
+/** WebhookRotation asks for a new secret. */
+export interface WebhookRotation {
+  /** For how long the old secret signs beside the new one, in seconds. Default: it stops at once. */
+  keep_old_seconds?: number
+}
+
+/** WebhookDelivery is one message to a webhook. */
+export interface WebhookDelivery {
+  id: string
+  /** The header webhook-id. */
+  message_id: string
+  kind: 'events' | 'test'
+  /** A pending one will be tried again by itself, a failed one will not. */
+  state: 'pending' | 'succeeded' | 'failed'
+  /** How many it carries. */
+  events: number
+  created_at: string
+  attempts: number
+  /** When it was last tried. */
+  attempt_at: string | null
+  /** How long the last attempt took. */
+  duration_ms: number
+  /** Of the answer to the last attempt. 0: there was none. */
+  http_status: number
+  /** What was wrong with the last attempt. */
+  error?: string
+}
+
+/** WebhookDeliveryPage is a page of deliveries, newest first. */
+export interface WebhookDeliveryPage {
+  items: WebhookDelivery[]
+  /** Hand it in as cursor for the next page. Null: there is none. */
+  next_cursor: string | null
+}
+
+/** WebhookAttempt is one try to deliver. */
+export interface WebhookAttempt {
+  at: string
+  duration_ms: number
+  /** 0: there was no answer. */
+  http_status: number
+  error?: string
+  /** The beginning of the answer's body. */
+  response?: string
+  /** An admin asked for it. */
+  manual: boolean
+}
+
+/** WebhookDeliveryDetail is a delivery with its body and every attempt. */
+export interface WebhookDeliveryDetail extends WebhookDelivery {
+  /** As it is sent, byte for byte. */
+  body: string
+  /** Every attempt, oldest first. */
+  log: WebhookAttempt[]
+}
+
+/** WebhookEventType is a kind of event that webhooks can be told of. */
+export interface WebhookEventType {
+  name: string
+  group: string
+  text: string
+  example: WebhookEvent
+}
+
+/** WebhookEventTypes are all of them. */
+export interface WebhookEventTypes {
+  items: WebhookEventType[]
+}
+
 /** What a client says over the feed. */
 export type ClientFrame =
   | { t: 'auth'; token?: string; ticket?: string; scope?: Scope; users?: string[]; resume?: FeedCursor; idle?: boolean; observe?: boolean; roster?: boolean }
