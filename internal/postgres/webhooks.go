@@ -448,6 +448,6 @@ func insertDelivery(d *presence.WebhookDelivery, oldest time.Time) (text string,
 	}
 	return `INSERT INTO webhook_deliveries (webhook_id, message_id, kind, state, events, created_at, oldest_at, body)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`, []any{
-			d.Webhook, d.MessageID, d.Kind.String(), d.State.String(), d.Events, micros(d.CreatedAt), micros(oldest), body,
-		}
+		d.Webhook, d.MessageID, d.Kind.String(), d.State.String(), d.Events, micros(d.CreatedAt), micros(oldest), body,
+	}
 }

@@ -233,8 +233,10 @@ func scanDelivery(row scanner, more ...any) (presence.WebhookDelivery, error) {
 	var d presence.WebhookDelivery
 	var took int64
 	into := []any{
-		&d.ID, &d.Webhook, &d.MessageID, word[presence.WebhookDeliveryKind]{&d.Kind, presence.ParseWebhookDeliveryKind},
-		word[presence.WebhookDeliveryState]{&d.State, presence.ParseWebhookDeliveryState}, &d.Events, (*moment)(&d.CreatedAt),
+		&d.ID, &d.Webhook, &d.MessageID,
+		word[presence.WebhookDeliveryKind]{&d.Kind, presence.ParseWebhookDeliveryKind},
+		word[presence.WebhookDeliveryState]{&d.State, presence.ParseWebhookDeliveryState},
+		&d.Events, (*moment)(&d.CreatedAt),
 		&d.Attempts, (*moment)(&d.AttemptAt), &took, &d.HTTPStatus, &d.Error,
 	}
 	body := []byte(nil)

@@ -79,9 +79,7 @@ func told(t *testing.T, h *Harness, id int64) (all []presence.WebhookEvent) {
 	for {
 		_, d, err := hooks(h).NextWebhookDelivery(t.Context(), leaseOf(id, "told", noon),
 			func(w *presence.Webhook, events []presence.WebhookEvent) (presence.WebhookDelivery, error) {
-				for _, e := range events {
-					all = append(all, e)
-				}
+				all = append(all, events...)
 				return pack(w, events)
 			})
 		if err != nil {

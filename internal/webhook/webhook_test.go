@@ -362,8 +362,8 @@ func waitFor(t *testing.T, what func() bool) {
 }
 
 func TestADeadReceiverDelaysNobodyElse(t *testing.T) {
-	hang, release := make(chan struct{}), sync.OnceFunc(func() {})
-	release = sync.OnceFunc(func() { close(hang) })
+	hang := make(chan struct{})
+	release := sync.OnceFunc(func() { close(hang) })
 	dead := newReceiver(t, func(int, http.ResponseWriter, *http.Request) { <-hang })
 	t.Cleanup(release)
 	well, h := newReceiver(t, nil), newHouse(t, nil)
