@@ -116,6 +116,12 @@ type APITokenStore interface {
 	RecordAPITokenUse(ctx context.Context, uses []APITokenUse) error
 }
 
+// EmailReader finds accounts by their e-mail address. A Store may be one.
+type EmailReader interface {
+	// AccountByEmail finds one by its exact e-mail address; accounts in the trash are NotFound.
+	AccountByEmail(ctx context.Context, email string) (Account, error)
+}
+
 // APITokenTx is what an act of an APITokenStore may do besides.
 type APITokenTx interface {
 	// InsertAPIToken stores a new token and gives it its ID.

@@ -24,6 +24,7 @@ type database interface {
 	presence.DeskStore
 	presence.ImportStore
 	presence.WebhookStore
+	presence.EmailReader
 }
 
 // engine is what every engine can do that a server runs on.

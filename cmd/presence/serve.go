@@ -22,6 +22,7 @@ import (
 	"github.com/offchat/presence/internal/assets"
 	"github.com/offchat/presence/internal/compat"
 	"github.com/offchat/presence/internal/config"
+	"github.com/offchat/presence/internal/forwardauth"
 	"github.com/offchat/presence/internal/httpd"
 	"github.com/offchat/presence/internal/realtime"
 	"github.com/offchat/presence/wire"
@@ -108,6 +109,7 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 		log.LogAttrs(ctx, slog.LevelError, "the timeouts that were set in the dashboard cannot be read; those of the configuration count", slog.Any("err", err))
 	}
 	live, ownsLive := feedRoutes(feed)
+	proxies := newForwardAuth(a, cfg)
 	site := http.NewServeMux()
 	if err := registerSite(site, &pages{auth: a.auth, store: a.store, origin: origin, log: log}); err != nil {
 		return errors.Join(err, a.close())
@@ -119,6 +121,8 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 	script.register(site)
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch path := r.URL.Path; {
+		case path == forwardauth.Path:
+			proxies.ServeHTTP(w, r)
 		case ownsLive(path):
 			live.ServeHTTP(w, r)
 		case api.Owns(path):

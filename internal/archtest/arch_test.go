@@ -53,6 +53,9 @@ var mayImport = map[string][]string{
 	"deploy":              {"bench/child"},
 	"bench/crash":         {"", "bench/child", "internal/loadgen", "internal/sqlite"},
 	"bench/stall":         {"", "bench/child", "internal/loadgen", "internal/sqlite"},
+
+	"internal/forwardauth": {"", "internal/auth", "internal/tracker"},
+	"examples":             {},
 }
 
 // forbidden are imports from outside that a package must do without. The rule touches nothing.

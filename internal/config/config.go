@@ -74,6 +74,22 @@ type Config struct {
 	// TrustedProxies are the peers whose X-Forwarded-For, -Proto and -Host headers are believed.
 	TrustedProxies []netip.Prefix `key:"trusted_proxies" reload:"yes" help:"Networks of the reverse proxies in front, such as 10.0.0.0/8,127.0.0.1; only their X-Forwarded-* headers are believed."`
 
+	// ForwardAuthCookie is the cookie in which an app keeps a JWT of ours or of an issuer.
+	ForwardAuthCookie string `key:"forward_auth_cookie" as:"header" help:"Name of the cookie whose JWT /api/v1/forward-auth looks at. Default: no cookie."`
+
+	// ForwardAuthHeader is how a proxy that signs people in itself says who it is. Believed from ForwardAuthTrusted
+	// alone; the proxy must take the header away from what clients send.
+	ForwardAuthHeader string `key:"forward_auth_header" as:"header" help:"Name of the header by which a proxy tells /api/v1/forward-auth who it is, such as X-Auth-User; believed from forward_auth_trusted alone. Default: none."`
+
+	// ForwardAuthHeaderIs says what stands in the header.
+	ForwardAuthHeaderIs string `key:"forward_auth_header_is" default:"username" choices:"username,id,email" help:"What forward_auth_header holds: username, id or email."`
+
+	// ForwardAuthTrusted are the connections from which the header is believed, whatever trusted_proxies says.
+	ForwardAuthTrusted []netip.Prefix `key:"forward_auth_trusted" help:"Networks of the proxies whose forward_auth_header is believed; comma-separated. Default: nobody."`
+
+	// ForwardAuthOptional answers requests of nobody with 204, for proxies that only observe.
+	ForwardAuthOptional string `key:"forward_auth_optional" default:"no" choices:"no,yes" help:"yes: /api/v1/forward-auth answers 204 instead of 401 to nobody, as with ?optional=1."`
+
 	// HistoryRetention is how long changes of status are kept.
 	HistoryRetention time.Duration `key:"history_retention" reload:"yes" default:"90d" min:"1s" max:"3650d" help:"How long the history of who was online when is kept."`
 

@@ -82,6 +82,8 @@ func TestEverySettingCanBeWrittenEverywhere(t *testing.T) {
 		"trusted_proxies": "10.0.0.0/8,::1", "history_retention": "30d", "log_level": "debug", "log_format": "json", "canaries": "on",
 		"backup_every": "12h", "backup_keep": "30", "backup_dir": "/mnt/nas",
 		"webhook_allow_networks": "10.0.0.0/8,127.0.0.1", "webhook_disable_after": "2d", "webhook_retention": "3d",
+		"forward_auth_cookie": "jwt", "forward_auth_header": "X-Auth-User", "forward_auth_header_is": "email",
+		"forward_auth_trusted": "10.0.0.5", "forward_auth_optional": "yes",
 	}
 	var file strings.Builder
 	var env []string
@@ -127,6 +129,8 @@ func TestDefaultsAreTheDocumentedOnes(t *testing.T) {
 		"history_retention": "90d", "log_level": "info", "log_format": "auto", "canaries": "off",
 		"backup_every": "24h", "backup_keep": "7", "backup_dir": "",
 		"webhook_allow_networks": "", "webhook_disable_after": "5d", "webhook_retention": "7d",
+		"forward_auth_cookie": "", "forward_auth_header": "", "forward_auth_header_is": "username", "forward_auth_trusted": "",
+		"forward_auth_optional": "no",
 	}
 	for _, s := range c.Effective() {
 		if s.Value != want[s.Key] || s.Source.String() != "default" {

@@ -235,6 +235,10 @@ func (l *loader) together() {
 		l.refuse("engine", c.SourceOf("engine"),
 			"needs database: nodes that share presence must share accounts and sessions too; give the URL of a PostgreSQL database")
 	}
+	if fine("forward_auth_header", "forward_auth_trusted") && c.ForwardAuthHeader != "" && len(c.ForwardAuthTrusted) == 0 {
+		l.refuse("forward_auth_header", c.SourceOf("forward_auth_header"),
+			"is believed from nobody: name the proxies in forward_auth_trusted, such as 127.0.0.1")
+	}
 	if fine("listen", "ops_listen") && c.OpsListen == c.Listen && !strings.HasSuffix(c.Listen, ":0") {
 		l.refuse("ops_listen", c.SourceOf("ops_listen"),
 			"is the public address %s: metrics and profiles must not be public", c.Listen)

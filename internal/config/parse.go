@@ -120,6 +120,11 @@ func (s *setting) readWord(text string) (string, error) {
 		return "", fmt.Errorf("%q is none of %s; the nearest is %q", text, strings.Join(s.choices, ", "), nearest(text, s.choices))
 	case s.as == "address-or-off" && text == "off":
 		return text, nil
+	case s.as == "header":
+		if text == "" || strings.Trim(text, tokenCharacters) != "" || len(text) > 100 {
+			return "", fmt.Errorf("%q is not a name of letters, digits, hyphens, underscores and dots", text)
+		}
+		return text, nil
 	case s.as == "path":
 		if text == "" || strings.ContainsRune(text, 0) {
 			return "", errors.New("is not the path of a directory")
@@ -131,6 +136,9 @@ func (s *setting) readWord(text string) (string, error) {
 		return readAddress(text)
 	}
 }
+
+// tokenCharacters are those of names of headers and cookies that people use.
+const tokenCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
 func readAddress(text string) (string, error) {
 	host, port, err := net.SplitHostPort(text)

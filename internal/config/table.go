@@ -169,6 +169,8 @@ func (s *setting) placeholder() string {
 		return s.def
 	case s.as == "path":
 		return "DIR"
+	case s.as == "header":
+		return "NAME"
 	default:
 		return "LIST"
 	}

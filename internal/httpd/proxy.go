@@ -152,6 +152,15 @@ func ClientIP(r *http.Request) string {
 	return host
 }
 
+// Peer is the address of the other end of the connection, host:port, whatever a trusted proxy says in its headers, for
+// requests that came through a Server.
+func Peer(r *http.Request) string {
+	if c := connOf(r); c != nil {
+		return c.RemoteAddr().String()
+	}
+	return r.RemoteAddr
+}
+
 // RequestID is the id of a request that came through a Server.
 func RequestID(r *http.Request) string {
 	if ids := r.Header["X-Request-Id"]; len(ids) == 1 {

@@ -46,6 +46,14 @@ func (s *Store) AccountByName(ctx context.Context, username string) (presence.Ac
 	return s.account(ctx, `SELECT `+accountColumns+` FROM users u WHERE u.username = $1 AND u.deleted_at = 0`, username)
 }
 
+// AccountByEmail finds one by its exact e-mail address; accounts in the trash are NotFound.
+func (s *Store) AccountByEmail(ctx context.Context, email string) (presence.Account, error) {
+	if !keepable(email) {
+		return presence.Account{}, notFound("find account", "User not found")
+	}
+	return s.account(ctx, `SELECT `+accountColumns+` FROM users u WHERE u.email = $1 AND u.deleted_at = 0`, email)
+}
+
 func (s *Store) account(ctx context.Context, text string, key any) (a presence.Account, err error) {
 	err = s.row(ctx, "find account", text, []any{key}, intoAccount(&a)...)
 	return a, missing("find account", "User not found", err)

@@ -84,6 +84,22 @@ func apiTokenScenarios() []scenario {
 			same(t, "tokens", allTokens(t, h), []presence.APIToken{one})
 		}},
 	}
+	list = append(list, scenario{"an account is found by its exact e-mail address, and not in the trash", func(t *testing.T, h *Harness) {
+		store, ok := h.Store.(presence.EmailReader)
+		if !ok {
+			t.Skip("this store is no presence.EmailReader")
+		}
+		ada := plain("ada")
+		insert(t, h.Store, &ada)
+		same(t, "found", get[presence.Account](t)(store.AccountByEmail(t.Context(), "ada@example.org")).ID, ada.ID)
+		for _, other := range []string{"ADA@example.org", "ada@example.or", "", "\x00"} {
+			_, err := store.AccountByEmail(t.Context(), other)
+			refused(t, other, err, presence.NotFound, "")
+		}
+		trash(t, h.Store, ada)
+		_, err := store.AccountByEmail(t.Context(), "ada@example.org")
+		refused(t, "in the trash", err, presence.NotFound, "")
+	}})
 	for i := range list {
 		prove := list[i].prove
 		list[i].prove = func(t *testing.T, h *Harness) {

@@ -211,7 +211,8 @@ func (sh *touchShard) sweepLocked(now time.Duration) {
 	}
 	sh.swept = now
 	for user, one := range sh.known {
-		if now-one.checked >= 2*standingFor && one.closed == 0 || now-one.checked >= time.Hour {
+		quiet := now - max(one.checked, one.at)
+		if quiet >= 2*standingFor && one.closed == 0 || quiet >= time.Hour {
 			delete(sh.known, user)
 		}
 	}
@@ -261,6 +262,33 @@ func (t *Toucher) pass(ctx context.Context, user presence.UserID, source string,
 		return t.takeBack(ctx, user, one.session, at)
 	}
 	return Good, nil
+}
+
+// Activity says that somebody was active in a session of their own, once in 5 s. ErrClosed: the session is over.
+func (t *Toucher) Activity(ctx context.Context, user presence.UserID, session presence.SessionID, at time.Time) error {
+	now := at.Sub(t.began) + 1
+	sh := t.shard(user)
+	sh.mu.Lock()
+	one, known := sh.known[user]
+	if known && one.session == session && one.at != 0 && now-one.at < touchEvery {
+		sh.mu.Unlock()
+		t.coalesced.Add(1)
+		return nil
+	}
+	if !known {
+		one.checked = -standingFor
+		sh.sweepLocked(now)
+	}
+	one.at, one.session = now, session
+	sh.known[user] = one
+	sh.mu.Unlock()
+	_, err := t.signal(ctx, presence.Signal{User: user, Session: session, Kind: presence.Activity, At: at})
+	if err != nil {
+		t.forget(user, now)
+		return err
+	}
+	t.passed.Add(1)
+	return nil
 }
 
 func (t *Toucher) close(user presence.UserID, now time.Duration) {

@@ -1,0 +1,17 @@
+package main
+
+import (
+	"github.com/offchat/presence/internal/config"
+	"github.com/offchat/presence/internal/forwardauth"
+	"github.com/offchat/presence/internal/httpd"
+)
+
+// newForwardAuth builds what proxies ask.
+func newForwardAuth(a *app, cfg *config.Config) *forwardauth.Handler {
+	return forwardauth.New(forwardauth.Config{
+		Tokens: a.auth, Signals: a.toucher, Directory: a.store, State: a.tracker.State,
+		Cookie: cfg.ForwardAuthCookie, Header: cfg.ForwardAuthHeader, By: forwardauth.By(cfg.ForwardAuthHeaderIs),
+		Trusted: cfg.ForwardAuthTrusted, Optional: cfg.ForwardAuthOptional == "yes",
+		Peer: httpd.Peer, Log: a.log,
+	})
+}
