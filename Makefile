@@ -5,7 +5,7 @@ TOOL    = $(GO) tool -modfile=tools/go.mod
 FUZZ   ?= 10000x
 COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null)
 
-.PHONY: help run build assets test deps check lint sdk web browser fmt fuzz bench trials release clean
+.PHONY: help run cluster build assets test deps check lint sdk web browser fmt fuzz bench trials release clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -15,6 +15,9 @@ run: build ## build and start the server on http://127.0.0.1:8000
 
 build: assets ## build bin/presence: one static binary, with the dashboard and the script for browsers
 	CGO_ENABLED=0 $(GO) build -trimpath -tags assets -ldflags '-s -w -X main.commit=$(COMMIT)' -o bin/presence ./cmd/presence
+
+cluster: build ## three nodes behind nginx on this machine, with PostgreSQL and Redis; Ctrl-C stops them
+	@scripts/cluster.sh
 
 assets: ## what browsers are given, built into internal/assets/dist (needs Node)
 	@scripts/assets.sh
