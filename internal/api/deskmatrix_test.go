@@ -3,6 +3,7 @@ package api
 // deskMatrix is the part of matrix that is about the dashboard's desk; none of it is for API tokens.
 const deskMatrix = `
 POST   /users/{id}/acts                1 3 3 3 2 1 1 3 3 1
+PATCH  /users/{id}                     1 3 3 3 2 1 1 3 3 1
 GET    /users/export                   1 3 - 3 2 1 1 3 3 1
 GET    /audit/export                   1 3 - 3 2 1 1 3 3 1
 GET    /views                          1 3 - 2 2 1 1 3 3 1

@@ -23,6 +23,7 @@ func (h *Handler) register() {
 	h.registerWebhooks()
 	h.registerTransitions()
 	h.registerJobs()
+	h.registerEdit()
 	h.registerExports()
 	h.registerViews()
 	h.registerTimeouts()

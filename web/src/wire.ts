@@ -562,6 +562,19 @@ export interface TokenList {
   items: Token[]
 }
 
+/** EditUser changes an account. What is absent stays as it is. */
+export interface EditUser {
+  username?: string
+  email?: string
+  first_name?: string
+  last_name?: string
+  role?: Role
+  /** False closes the account whatever its account_status, and ends its sessions. */
+  is_active?: boolean
+  /** A new password. It ends every session. */
+  password?: string
+}
+
 /** ExportedUser is a row of an exported list of users. Moments are RFC 3339 in UTC, or as they read on a clock of the time zone asked for; empty where there is none. */
 export interface ExportedUser {
   id: string

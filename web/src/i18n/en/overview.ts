@@ -40,15 +40,14 @@ export const overview = {
   'overview.attention.none': 'Nothing needs you now.',
   'overview.attention.held': { one: '{n} status set by hand', other: '{n} statuses set by hand' },
   'overview.attention.silent': {
-    one: '{n} person online without activity',
-    other: '{n} people online without activity',
+    one: '{n} person present, but silent for {hours} h',
+    other: '{n} people present, but silent for {hours} h',
   },
   'overview.attention.devices': { one: '{n} person on many devices', other: '{n} people on many devices' },
   'overview.attention.pending': { one: '{n} account waits for approval', other: '{n} accounts wait for approval' },
-  'overview.attention.sweep': 'Silence is noticed late: {time}',
-  'overview.attention.webhooks': { one: '{n} webhook fails', other: '{n} webhooks fail' },
-  'overview.attention.backup': 'The last backup is too old',
-  'overview.attention.open': 'Open: {what}',
+  'overview.attention.late': 'Silence is noticed late',
+  'overview.attention.webhooks': 'Webhooks fail',
+  'overview.attention.system': 'A number of the system is beyond its limit',
 
   'overview.agree':
     'This page, the list of users and the API count the same: {online} online, {away} away, {offline} offline at {time}.',

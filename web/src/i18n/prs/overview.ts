@@ -39,13 +39,15 @@ export const overview = {
   'overview.attention': 'نیازمند توجه',
   'overview.attention.none': 'اکنون چیزی به توجه شما نیاز ندارد.',
   'overview.attention.held': { one: '{n} حالت تعیین‌شده با دست', other: '{n} حالت تعیین‌شده با دست' },
-  'overview.attention.silent': { one: '{n} نفر آنلاین بدون فعالیت', other: '{n} نفر آنلاین بدون فعالیت' },
+  'overview.attention.silent': {
+    one: '{n} نفر حاضر، اما {hours} ساعت خاموش',
+    other: '{n} نفر حاضر، اما {hours} ساعت خاموش',
+  },
   'overview.attention.devices': { one: '{n} نفر با دستگاه‌های زیاد', other: '{n} نفر با دستگاه‌های زیاد' },
   'overview.attention.pending': { one: '{n} حساب در انتظار تأیید', other: '{n} حساب در انتظار تأیید' },
-  'overview.attention.sweep': 'سکوت دیر تشخیص می‌شود: {time}',
-  'overview.attention.webhooks': { one: '{n} وب‌هوک ناکام می‌ماند', other: '{n} وب‌هوک ناکام می‌ماند' },
-  'overview.attention.backup': 'آخرین نسخهٔ پشتیبان بسیار کهنه است',
-  'overview.attention.open': 'باز کردن: {what}',
+  'overview.attention.late': 'سکوت دیر تشخیص می‌شود',
+  'overview.attention.webhooks': 'وب‌هوک‌ها ناکام می‌مانند',
+  'overview.attention.system': 'یک عدد سیستم از حد گذشته است',
 
   'overview.agree':
     'این صفحه، فهرست کاربران و API یکسان می‌شمارند: در {time} {online} آنلاین، {away} دور، {offline} آفلاین.',

@@ -40,15 +40,14 @@ export const overview = {
   'overview.attention.none': 'اوس هېڅ شی ستاسو پام ته اړتیا نه لري.',
   'overview.attention.held': { one: '{n} حالت په لاس ټاکل شوی', other: '{n} حالتونه په لاس ټاکل شوي' },
   'overview.attention.silent': {
-    one: '{n} کس آنلاین دی، خو فعالیت نه لري',
-    other: '{n} کسان آنلاین دي، خو فعالیت نه لري',
+    one: '{n} کس حاضر دی، خو له {hours} ساعتونو راهیسې غلی',
+    other: '{n} کسان حاضر دي، خو له {hours} ساعتونو راهیسې غلي',
   },
   'overview.attention.devices': { one: '{n} کس په ډېرو وسیلو کې دی', other: '{n} کسان په ډېرو وسیلو کې دي' },
   'overview.attention.pending': { one: '{n} حساب د تایید په تمه دی', other: '{n} حسابونه د تایید په تمه دي' },
-  'overview.attention.sweep': 'چوپتیا ناوخته معلومېږي: {time}',
-  'overview.attention.webhooks': { one: '{n} ویب‌هوک پاتې راځي', other: '{n} ویب‌هوکونه پاتې راځي' },
-  'overview.attention.backup': 'وروستی ملاتړ کاپي ډېره زړه ده',
-  'overview.attention.open': 'پرانیستل: {what}',
+  'overview.attention.late': 'چوپتیا ناوخته معلومېږي',
+  'overview.attention.webhooks': 'ویب‌هوکونه پاتې راځي',
+  'overview.attention.system': 'د سیستم یوه شمېره تر بریده اوښتې',
 
   'overview.agree':
     'دا پاڼه، د کاروونکو لړلیک او API یو شان شمېري: په {time} {online} آنلاین، {away} لرې، {offline} آفلاین.',

@@ -5,61 +5,79 @@ import { type Reading, useReading } from '../../i18n'
 import css from './overview.module.css'
 
 /** Something that somebody should look at, as the server tells it. */
-interface Item {
-  readonly kind: string
-  readonly severity: 'info' | 'warning' | 'critical'
+interface Concern {
+  readonly key: string
+  readonly state: 'info' | 'warn' | 'fail'
   readonly count: number
+  readonly text: string
+  readonly page: string
 }
 
 interface AttentionList {
-  readonly items: readonly Item[]
+  readonly items: readonly Concern[]
 }
 
-/** What each kind says, and the saved view that shows whom or what it is about. */
-const kinds: Readonly<
-  Record<string, { readonly say: (t: Reading['t'], n: number, f: Reading['format']) => string; readonly href: string }>
-> = {
-  held: { say: (t, n) => t('overview.attention.held', { n }), href: '/users?view=overrides' },
-  silent: { say: (t, n) => t('overview.attention.silent', { n }), href: '/users?view=silent' },
-  devices: { say: (t, n) => t('overview.attention.devices', { n }), href: '/users?view=devices' },
-  pending: { say: (t, n) => t('overview.attention.pending', { n }), href: '/users?view=pending' },
-  sweep: { say: (t, n, f) => t('overview.attention.sweep', { time: f.duration(n) }), href: '/system' },
-  webhooks: { say: (t, n) => t('overview.attention.webhooks', { n }), href: '/webhooks' },
-  backup: { say: (t) => t('overview.attention.backup'), href: '/system' },
+const hours = 4
+
+/** What a concern says in the reader's language; the server's words are for what only a newer server knows. */
+function words(one: Concern, t: Reading['t']): string {
+  const n = one.count
+  switch (one.key) {
+    case 'held':
+      return t('overview.attention.held', { n })
+    case 'silent':
+      return t('overview.attention.silent', { n, hours })
+    case 'many_devices':
+      return t('overview.attention.devices', { n })
+    case 'pending':
+      return t('overview.attention.pending', { n })
+    case 'expiry_lag':
+      return t('overview.attention.late')
+    case 'webhooks':
+      return t('overview.attention.webhooks')
+    case 'system':
+      return t('overview.attention.system')
+    default:
+      return one.text
+  }
 }
 
-const signs = { info: 'i', warning: '!', critical: '!!' } as const
+/** The list that shows whom or what it is about, as the dashboard's own pages are addressed. */
+const places: Readonly<Record<string, string>> = {
+  held: '/users?held=1',
+  silent: `/users?presence=online,away&unseen=${hours}h`,
+  many_devices: '/users?devices=4',
+  pending: '/users?account=pending',
+}
+
+const signs = { info: 'i', warn: '!', fail: '!!' } as const
 
 export function Attention() {
-  const { t, format: f } = useReading()
+  const { t } = useReading()
   const api = useApi()
   const list = useQuery({
     queryKey: ['attention'],
-    queryFn: ({ signal }) => api.get<AttentionList>('/attention', {}, signal),
+    queryFn: ({ signal }) => api.get<AttentionList>('/attention', { silent_hours: hours }, signal),
     refetchInterval: 10_000,
     retry: (n, error) => n < 2 && !(error instanceof ApiError),
   })
-  const items = (list.data?.items ?? []).filter((item) => item.count > 0 && kinds[item.kind])
+  const items = list.data?.items ?? []
   return (
     <section className={css.attention} aria-labelledby="attention">
       <h2 id="attention">{t('overview.attention')}</h2>
       {list.isError && <p className={css.allIsWell}>{t('state.failed')}</p>}
       {list.data && items.length === 0 && <p className={css.allIsWell}>{t('overview.attention.none')}</p>}
       <ul>
-        {items.map((item) => {
-          const kind = kinds[item.kind]
-          const words = kind?.say(t, item.count, f) ?? ''
-          return (
-            <li key={item.kind}>
-              <Link href={kind?.href ?? '/'} aria-label={t('overview.attention.open', { what: words })}>
-                <b className={css.severity} data-severity={item.severity} aria-hidden="true">
-                  {signs[item.severity]}
-                </b>
-                <span>{words}</span>
-              </Link>
-            </li>
-          )
-        })}
+        {items.map((one) => (
+          <li key={`${one.key} ${one.text}`}>
+            <Link href={places[one.key] ?? `/${one.page}`} title={one.key === 'system' ? one.text : undefined}>
+              <b className={css.severity} data-state={one.state} aria-hidden="true">
+                {signs[one.state]}
+              </b>
+              <span>{words(one, t)}</span>
+            </Link>
+          </li>
+        ))}
       </ul>
     </section>
   )
