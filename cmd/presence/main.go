@@ -39,6 +39,7 @@ type commands struct {
 	Backup      backupCmd      `cmd:"" help:"Make, list, verify and restore backups."`
 	Webhook     webhookCmd     `cmd:"" help:"Make and watch webhooks: other servers that are told what happens."`
 	Import      importCmd      `cmd:"" help:"Carry over the data of another system."`
+	Migrate     migrateCmd     `cmd:"" help:"Carry everything from the embedded database into PostgreSQL."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server whether it is well."`
 	Bench       benchCmd       `cmd:"" help:"Play people against a server: a load test, and a demo."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`

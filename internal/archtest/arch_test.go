@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 	"internal/dashboard":  {},
 	"internal/enginetest": {""},
 	"internal/loadgen":    {""},
+	"internal/migrate":    {},
 	"internal/storetest":  {""},
 	"internal/testserver": {},
 	"internal/archtest":   {},
