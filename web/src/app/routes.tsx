@@ -23,4 +23,15 @@ export const routes: readonly Route[] = [
   },
   { path: '/users', Page: lazy(() => import('../pages/users')), nav: { text: 'nav.users', icon: 'users', key: 'u' } },
   { path: '/users/:id', Page: lazy(() => import('../pages/user')) },
+  {
+    path: '/events',
+    Page: lazy(() => import('../pages/events')),
+    nav: { text: 'nav.events', icon: 'events', key: 'e' },
+  },
+  {
+    path: '/audit',
+    Page: lazy(() => import('../pages/audit')),
+    nav: { text: 'nav.audit', icon: 'audit', key: 'a' },
+    admins: true,
+  },
 ]

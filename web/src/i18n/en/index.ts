@@ -1,5 +1,6 @@
 import { chart } from './chart'
 import { common } from './common'
+import { events } from './events'
 import { overview } from './overview'
 import { shell } from './shell'
 import { user } from './user'
@@ -7,4 +8,4 @@ import { user } from './user'
 export { times } from './times'
 
 /** All English texts; their keys are the keys there are. */
-export const texts = { ...chart, ...common, ...overview, ...shell, ...user } as const
+export const texts = { ...chart, ...common, ...events, ...overview, ...shell, ...user } as const

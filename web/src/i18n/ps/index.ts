@@ -1,10 +1,11 @@
 import type { Translated } from '../packs'
 import { chart } from './chart'
 import { common } from './common'
+import { events } from './events'
 import { overview } from './overview'
 import { shell } from './shell'
 import { user } from './user'
 
 export { times } from './times'
 
-export const texts: Translated = { ...chart, ...common, ...overview, ...shell, ...user }
+export const texts: Translated = { ...chart, ...common, ...events, ...overview, ...shell, ...user }
