@@ -128,14 +128,3 @@ func (t *tx) AppendActivity(e presence.ActivityEntry) error {
 	}
 	return err
 }
-
-// AppendAudit implements presence.Tx. The entry gets its ID here.
-func (t *tx) AppendAudit(e presence.AuditEntry) error {
-	_, err := t.exec("append audit", `
-		INSERT INTO audit (actor_id, action, target_id, target_name, before, after, reason, ip_address, user_agent,
-			request_id, at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		int64(e.Actor), kept(e.Action), int64(e.Target), kept(e.TargetName), kept(e.Before), kept(e.After), kept(e.Reason),
-		kept(e.IP), kept(e.UserAgent), kept(e.RequestID), micros(e.At))
-	return err
-}

@@ -41,10 +41,14 @@ func prepareSchema(ctx context.Context, config *pgx.ConnConfig, log *slog.Logger
 		return err
 	}
 	defer db.Close()
-	if current, err := checkVersion(ctx, conn, known(provider)); err != nil || current {
+	current, err := checkVersion(ctx, conn, known(provider))
+	if err == nil && !current {
+		err = migrate(ctx, conn, provider)
+	}
+	if err != nil {
 		return err
 	}
-	return migrate(ctx, conn, provider)
+	return sealAudit(ctx, conn)
 }
 
 // checkServer refuses what this store cannot work with, and warns of what does not keep its promises.

@@ -140,7 +140,14 @@ func prepareSchema(ctx context.Context, db *sql.DB, file dataFile) (*sql.Conn, e
 	if _, err := provider.Up(ctx); err != nil {
 		return nil, fmt.Errorf("migrate %s: %w", file.path, err)
 	}
-	return db.Conn(ctx)
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := sealAudit(ctx, conn); err != nil {
+		return nil, errors.Join(fmt.Errorf("seal the audit of %s: %w", file.path, err), conn.Close())
+	}
+	return conn, nil
 }
 
 // checkOwner refuses files of other programs. A file without tables is one whose first start was cut short.

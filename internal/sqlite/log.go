@@ -123,14 +123,3 @@ func (t *tx) AppendActivity(e presence.ActivityEntry) error {
 	}
 	return presence.E(presence.Internal, "append activity", err)
 }
-
-// AppendAudit implements presence.Tx. The entry gets its ID here.
-func (t *tx) AppendAudit(e presence.AuditEntry) error {
-	_, err := t.exec("append audit", `
-		INSERT INTO audit (actor_id, action, target_id, target_name, before, after, reason, ip_address, user_agent,
-			request_id, at)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)`,
-		int64(e.Actor), e.Action, int64(e.Target), e.TargetName, e.Before, e.After, e.Reason, e.IP, e.UserAgent,
-		e.RequestID, micros(e.At))
-	return err
-}

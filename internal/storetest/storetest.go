@@ -42,6 +42,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"acts", actScenarios()},
 		{"reports", reportScenarios()},
 		{"imports", importScenarios()},
+		{"audit", auditScenarios()},
 		{"desk", deskScenarios()},
 		{"tokens of backends", apiTokenScenarios()},
 		{"shared", sharedScenarios()},

@@ -7,7 +7,7 @@ CREATE TABLE import_marks (
 );
 
 -- Each line of the audit is sealed: see presence.AuditSeal. Lines that were there before are sealed at the next start.
-ALTER TABLE audit ADD COLUMN salts bytea NOT NULL DEFAULT '';   -- 16 bytes for the subject, 16 for the origin; '' once erased
+ALTER TABLE audit ADD COLUMN salts bytea NOT NULL DEFAULT '';   -- 16 bytes for the subject, 16 for the origin; zeros once erased
 ALTER TABLE audit ADD COLUMN digests bytea NOT NULL DEFAULT ''; -- 32 bytes each
 ALTER TABLE audit ADD COLUMN hash bytea NOT NULL DEFAULT '';
 

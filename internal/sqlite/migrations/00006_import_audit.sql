@@ -7,7 +7,7 @@ CREATE TABLE import_marks (
 ) STRICT, WITHOUT ROWID;
 
 -- Each line of the audit is sealed: see presence.AuditSeal. Lines that were there before are sealed at the next start.
-ALTER TABLE audit ADD COLUMN salts BLOB NOT NULL DEFAULT x'';   -- 16 bytes for the subject, 16 for the origin; x'' once erased
+ALTER TABLE audit ADD COLUMN salts BLOB NOT NULL DEFAULT x'';   -- 16 bytes for the subject, 16 for the origin; zeros once erased
 ALTER TABLE audit ADD COLUMN digests BLOB NOT NULL DEFAULT x''; -- 32 bytes each
 ALTER TABLE audit ADD COLUMN hash BLOB NOT NULL DEFAULT x'';
 
