@@ -249,6 +249,7 @@ func (a *app) purge(ctx context.Context) error {
 func (a *app) serveControl(ctx context.Context) error {
 	handler := control.New(a.auth, a.store, a.tracker)
 	handler.ServeTokens(a.auth)
+	handler.ServeRecords(a.store, a.auth)
 	handler.ServeWebhooks(a.webhooks)
 	srv := &http.Server{
 		Handler:           handler,

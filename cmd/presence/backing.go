@@ -23,6 +23,8 @@ type database interface {
 	presence.ReportStore
 	presence.DeskStore
 	presence.ImportStore
+	presence.AuditChain
+	presence.PersonStore
 	presence.WebhookStore
 	presence.EmailReader
 }

@@ -39,6 +39,7 @@ func withDatabase(p *process, cfg *config.Config, log *slog.Logger, do func(cont
 	wire := newPipe()
 	handler := control.New(acts, store, columns{store})
 	handler.ServeTokens(acts)
+	handler.ServeRecords(store, acts)
 	server := http.Server{Handler: handler, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(wire) }()

@@ -36,6 +36,7 @@ type commands struct {
 	User        userCmd        `cmd:"" help:"Make, list and administer accounts."`
 	Token       tokenCmd       `cmd:"" help:"Make, list and revoke the API tokens of backends."`
 	Config      configCmd      `cmd:"" help:"Show and check the configuration."`
+	Audit       auditCmd       `cmd:"" help:"Look through what admins did, and prove that nobody changed it."`
 	Backup      backupCmd      `cmd:"" help:"Make, list, verify and restore backups."`
 	Webhook     webhookCmd     `cmd:"" help:"Make and watch webhooks: other servers that are told what happens."`
 	Import      importCmd      `cmd:"" help:"Carry over the data of another system."`

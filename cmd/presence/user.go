@@ -23,6 +23,8 @@ type userCmd struct {
 	Suspend     userSuspendCmd  `cmd:"" help:"Suspend an account and end its sessions."`
 	Ban         userBanCmd      `cmd:"" help:"Ban an account and end its sessions."`
 	Activate    userActivateCmd `cmd:"" help:"Let a pending, suspended or banned account in again."`
+	Export      userExportCmd   `cmd:"" help:"Print everything that is kept about a person, as JSON."`
+	Erase       userEraseCmd    `cmd:"" help:"Remove a person for good, from the audit too."`
 	SetPassword userPasswordCmd `cmd:"" help:"Give an account a new password and end its sessions."`
 }
 

@@ -112,7 +112,8 @@ func (t *tx) EraseAudit(user presence.UserID) (int, error) {
 func sealAudit(ctx context.Context, conn *pgx.Conn) error {
 	begun := func(q interface {
 		QueryRow(ctx context.Context, text string, args ...any) pgx.Row
-	}) (bool, error) {
+	},
+	) (bool, error) {
 		var one int
 		err := q.QueryRow(ctx, `SELECT 1 FROM audit_head WHERE id = 1`).Scan(&one)
 		if errors.Is(err, pgx.ErrNoRows) {

@@ -93,9 +93,9 @@ func joined(s *presence.AuditSeal) []byte { return append(s.Digests[0][:], s.Dig
 func (t *tx) EraseAudit(user presence.UserID) (int, error) {
 	const op = "erase from the audit"
 	type line struct {
-		id             int64
-		actor, target  presence.UserID
-		salts          []byte
+		id            int64
+		actor, target presence.UserID
+		salts         []byte
 	}
 	var lines []line
 	err := t.each(op, `SELECT id, actor_id, target_id, salts FROM audit WHERE actor_id = ?1 OR target_id = ?1`, []any{int64(user)},

@@ -103,3 +103,30 @@ func sealedLine(target presence.UserID, name string) presence.AuditEntry {
 		Origin: presence.Origin{IP: "192.0.2.1", UserAgent: "curl", RequestID: "r"}, At: noon,
 	}
 }
+
+// personScenarios are the contract of presence.PersonStore, for stores that are one.
+func personScenarios() []scenario {
+	return []scenario{
+		{"all sessions of a person are found, ended or not", func(t *testing.T, h *Harness) {
+			s, ok := h.Store.(presence.PersonStore)
+			if !ok {
+				t.Skip("this store is no presence.PersonStore")
+			}
+			ada, bob := person(t, h.Store, "ada"), person(t, h.Store, "bob")
+			rows := make([]presence.LoginSession, 3)
+			for i := range rows {
+				rows[i] = presence.LoginSession{
+					ID: presence.SessionID(2000 + i), User: ada, CreatedAt: after(time.Duration(i) * time.Minute), ExpiresAt: after(time.Hour),
+					IP: "192.0.2.1", UserAgent: "Firefox",
+				}
+			}
+			rows[2].User = bob
+			signIn(t, h.Store, rows...)
+			do(t, h.Store, func(tx presence.Tx) error {
+				return tx.EndSession(rows[0].ID, presence.CauseLogout, after(5*time.Minute))
+			})
+			rows[0].EndedAt, rows[0].EndCause = after(5*time.Minute), presence.CauseLogout
+			same(t, "sessions", get[[]presence.LoginSession](t)(s.SessionsOf(t.Context(), ada)), []presence.LoginSession{rows[1], rows[0]})
+		}},
+	}
+}

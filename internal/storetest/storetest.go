@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"reports", reportScenarios()},
 		{"imports", importScenarios()},
 		{"audit", auditScenarios()},
+		{"persons", personScenarios()},
 		{"desk", deskScenarios()},
 		{"tokens of backends", apiTokenScenarios()},
 		{"shared", sharedScenarios()},
