@@ -31,6 +31,8 @@ var mayImport = map[string][]string{
 	"internal/webhook":    {"", "internal/metrics", "wire"},
 	"internal/realtime":   {"", "internal/metrics", "wire"},
 	"wire":                {},
+	"client":              {"wire"},
+	"examples/go-backend": {"client"},
 	"internal/control":    {"", "internal/auth", "internal/tracker", "internal/webhook", "wire"},
 	"internal/httpd":      {"internal/metrics"},
 	"internal/metrics":    {""},
