@@ -13,7 +13,8 @@ export interface HeatCell {
 
 export interface HeatMapProps {
   readonly label: string
-  readonly columns: readonly string[]
+  /** The hours' names; those that are not `shown` are only for who listens. */
+  readonly columns: readonly { readonly name: string; readonly shown: boolean }[]
   readonly rows: readonly { readonly name: string; readonly cells: readonly HeatCell[] }[]
   readonly tone: string
   /** What it says while no cell is pointed at. */
@@ -61,10 +62,9 @@ export function HeatMap({ label, columns, rows, tone, hint }: HeatMapProps) {
         <thead>
           <tr>
             <td />
-            {columns.map((name, i) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: a column is its place
-              <th key={i} scope="col">
-                {name}
+            {columns.map((column) => (
+              <th key={column.name} scope="col">
+                <span className={column.shown ? undefined : 'visually-hidden'}>{column.name}</span>
               </th>
             ))}
           </tr>

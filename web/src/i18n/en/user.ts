@@ -51,9 +51,7 @@ export const user = {
   'user.device.standIn': 'Kept present by an admin or a restart',
   'user.device.current': 'this browser',
   'user.device.logout': 'Log out',
-  'user.device.logoutOf': 'Log out {device}',
   'user.device.keep': 'Log out all others',
-  'user.device.keepOf': 'Log out everywhere but {device}',
   'user.logoutAll': 'Log out everywhere',
 
   'user.timeline': 'Timeline',

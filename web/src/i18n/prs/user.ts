@@ -50,9 +50,7 @@ export const user = {
   'user.device.standIn': 'مدیر یا راه‌اندازی دوباره حاضر نگه داشته',
   'user.device.current': 'همین مرورگر',
   'user.device.logout': 'اخراج',
-  'user.device.logoutOf': 'اخراج از {device}',
   'user.device.keep': 'اخراج از همهٔ دیگرها',
-  'user.device.keepOf': 'اخراج از همه جا جز {device}',
   'user.logoutAll': 'اخراج از همه جا',
 
   'user.timeline': 'خط زمان',

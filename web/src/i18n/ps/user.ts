@@ -51,9 +51,7 @@ export const user = {
   'user.device.standIn': 'مدیر یا بیا چالانولو حاضر ساتلی',
   'user.device.current': 'همدا براوزر',
   'user.device.logout': 'ایستل',
-  'user.device.logoutOf': '{device} وباسئ',
   'user.device.keep': 'نورې ټولې وباسئ',
-  'user.device.keepOf': 'له {device} پرته له ټولو وسیلو یې وباسئ',
   'user.logoutAll': 'له ټولو وسیلو ایستل',
 
   'user.timeline': 'مهالویش',

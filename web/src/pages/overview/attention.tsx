@@ -17,7 +17,7 @@ interface AttentionList {
   readonly items: readonly Concern[]
 }
 
-const hours = 4
+const hours = 24
 
 /** What a concern says in the reader's language; the server's words are for what only a newer server knows. */
 function words(one: Concern, t: Reading['t']): string {

@@ -39,7 +39,7 @@ export function WeekMap({ week, now, stale }: { readonly week: Week; readonly no
         label={t('overview.week.label')}
         tone="online"
         hint={t('overview.week.mean', { n: weeks })}
-        columns={hours.map((hour) => (hour % 3 === 0 ? f.digit(String(hour).padStart(2, '0')) : ''))}
+        columns={hours.map((hour) => ({ name: f.digit(String(hour).padStart(2, '0')), shown: hour % 3 === 0 }))}
         rows={days.map((day) => ({
           name: f.weekday(day, true),
           cells: hours.map((hour) => {
@@ -47,7 +47,7 @@ export function WeekMap({ week, now, stale }: { readonly week: Week; readonly no
             const place = { day: f.weekday(day), from: clock(hour), to: clock(hour + 1) }
             return {
               level: n === null ? null : n / top,
-              text: value(n),
+              text: n === null ? '' : f.number(n),
               label: n === null ? t('overview.week.none', place) : t('overview.week.cell', { ...place, n: value(n) }),
             }
           }),

@@ -70,15 +70,11 @@ export function Devices({ sessions, now, mayAct, onEnd, onKeep }: DevicesProps) 
               {mayAct && one.kind !== 'stand_in' && (
                 <div className={css.deviceActs}>
                   {real.length > 1 && (
-                    <Button
-                      kind="plain"
-                      aria-label={t('user.device.keepOf', { device: name })}
-                      onClick={() => onKeep(one)}
-                    >
+                    <Button kind="plain" aria-label={`${t('user.device.keep')}: ${name}`} onClick={() => onKeep(one)}>
                       {t('user.device.keep')}
                     </Button>
                   )}
-                  <Button aria-label={t('user.device.logoutOf', { device: name })} onClick={() => onEnd(one)}>
+                  <Button aria-label={`${t('user.device.logout')}: ${name}`} onClick={() => onEnd(one)}>
                     {t('user.device.logout')}
                   </Button>
                 </div>
@@ -102,7 +98,7 @@ function stateOf(one: Session): 'live' | 'idle' | 'leaving' | 'silent' {
   return one.idle ? 'idle' : 'live'
 }
 
-function Dot() {
+export function Dot() {
   return (
     <span className={css.dot} aria-hidden="true">
       {' · '}

@@ -2,7 +2,7 @@ import { StatusMark } from '../../components'
 import { type Key, Say, useReading } from '../../i18n'
 import type { Session, Transition } from '../../wire'
 import { useName } from './data'
-import { nameOf } from './devices'
+import { Dot, nameOf } from './devices'
 import css from './user.module.css'
 import { Moment } from './why'
 
@@ -59,7 +59,8 @@ export function Log({ transitions, sessions, now }: LogProps) {
                       )}
                     </td>
                     <td className={css.soft}>
-                      {session && <bdi>{nameOf(session, t)}</bdi>}{' '}
+                      {session && <bdi>{nameOf(session, t)}</bdi>}
+                      {session && one.node && <Dot />}
                       {one.node && <Say k="user.log.node" v={{ node: one.node }} />}
                     </td>
                   </tr>

@@ -232,7 +232,7 @@ function Month({ from, to, now, stretches }: UserTimelineProps & { readonly stre
       label={t('user.timeline.month.label')}
       tone="online"
       hint={t('user.timeline.month.label')}
-      columns={hours.map((hour) => (hour % 3 === 0 ? f.digit(String(hour).padStart(2, '0')) : ''))}
+      columns={hours.map((hour) => ({ name: f.digit(String(hour).padStart(2, '0')), shown: hour % 3 === 0 }))}
       rows={rows}
     />
   )

@@ -25,18 +25,18 @@ export function Totals({ history, username }: { readonly history: History; reado
       ),
     )
   return (
-    <dl className={css.totals} aria-label={t('user.totals')}>
-      <Total name={t('user.totals.online')} value={length(totals.online_seconds)} />
-      <Total name={t('user.totals.away')} value={length(totals.away_seconds)} />
-      <Total name={t('user.totals.longest')} value={length(history.longest_online_seconds)} />
-      <Total name={t('user.totals.days', { n: history.days_present })} value={f.number(history.days_present)} />
-      {totals.unknown_seconds > 0 && <Total name={t('user.totals.unknown')} value={length(totals.unknown_seconds)} />}
-      <div className={css.totalsCsv}>
-        <Button kind="plain" aria-label={t('act.csvOf', { what: t('user.totals') })} onClick={save}>
-          {t('act.csv')}
-        </Button>
-      </div>
-    </dl>
+    <section className={css.totals} aria-label={t('user.totals')}>
+      <dl>
+        <Total name={t('user.totals.online')} value={length(totals.online_seconds)} />
+        <Total name={t('user.totals.away')} value={length(totals.away_seconds)} />
+        <Total name={t('user.totals.longest')} value={length(history.longest_online_seconds)} />
+        <Total name={t('user.totals.days', { n: history.days_present })} value={f.number(history.days_present)} />
+        {totals.unknown_seconds > 0 && <Total name={t('user.totals.unknown')} value={length(totals.unknown_seconds)} />}
+      </dl>
+      <Button kind="plain" aria-label={t('act.csvOf', { what: t('user.totals') })} onClick={save}>
+        {t('act.csv')}
+      </Button>
+    </section>
   )
 }
 

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest'
+import { kinds } from './causes'
+import { isRange, tailOf } from './data'
+
+test('every cause of the wire has its place in the bars', () => {
+  const causes = [
+    'login',
+    'heartbeat',
+    'activity',
+    'touch',
+    'connect',
+    'disconnect',
+    'idle',
+    'active',
+    'timeout',
+    'logout',
+    'forced',
+    'admin',
+  ]
+  const keys = kinds.map((kind) => kind.key)
+  for (const cause of causes) expect(keys).toContain(cause)
+  expect(new Set(keys).size).toBe(keys.length)
+})
+
+test('the tail is what the recorded steps do not cover', () => {
+  const samples = {
+    ats: [1000, 2000, 3000],
+    values: [
+      [1, 2, 3],
+      [4, 5, 6],
+    ],
+  }
+  expect(tailOf(samples, 1500, ['online', 'present'])).toEqual({
+    ats: [2000, 3000],
+    values: { online: [2, 3], present: [5, 6] },
+  })
+  expect(tailOf(samples, 3000, ['online', 'present'])).toBeUndefined()
+})
+
+test('a range of the address is one of ours', () =>
+  expect([isRange('7d'), isRange('8d'), isRange(null)]).toEqual([true, false, false]))
