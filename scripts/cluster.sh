@@ -150,6 +150,7 @@ Try, in another terminal:
   kill -9 $(node_pid 1)                                           kill node b: nobody is lost, it is started again here
   kill -STOP $(node_pid 2); sleep 30; kill -CONT $(node_pid 2)       let node c stand still
   kill -9 ${pids[1]}                                           take $(basename "$redis") away: it is started again in 10 s
+  kill -INT ${pids[0]}                                         take PostgreSQL away, for 10 s too: beats and lists go on
   PRESENCE_DATABASE='$PRESENCE_DATABASE' bin/presence user list
 
 Ctrl-C stops everything.
@@ -170,6 +171,13 @@ while :; do
         setsid "$binary" serve --node "${node_names[$number]}" --listen "127.0.0.1:${nodes[$number]}" --data "$dir/$name" >> "$dir/$name.log" 2>&1 &
         pids[i]=$!
         echo "$name is started again, process ${pids[$i]}"
+        ;;
+      postgres)
+        sleep 10
+        setsid "${as_postgres[@]}" "$postgres/postgres" -D "$dir/postgres" -p "$pgport" -c listen_addresses=127.0.0.1 \
+          -c unix_socket_directories= -c max_connections=100 >> "$dir/postgres.log" 2>&1 &
+        pids[i]=$!
+        echo "postgres is started again, process ${pids[$i]}"
         ;;
       redis)
         sleep 10

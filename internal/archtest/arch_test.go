@@ -55,6 +55,7 @@ var mayImport = map[string][]string{
 	"bench/child":         {"internal/loadgen"},
 	"deploy":              {"bench/child"},
 	"bench/crash":         {"", "bench/child", "internal/loadgen", "internal/sqlite"},
+	"bench/cluster":       {"", "internal/postgres"},
 	"bench/stall":         {"", "bench/child", "internal/loadgen", "internal/sqlite"},
 
 	"internal/forwardauth": {"", "internal/auth", "internal/tracker"},
