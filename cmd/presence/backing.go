@@ -44,6 +44,7 @@ type backing struct {
 
 	failed  <-chan struct{} // the store is beyond repair; nil: that cannot be
 	checks  []httpd.Check
+	late    *metrics.Recent // from the end of leases to what says so; nil: that is not known here
 	watched metrics.Watched // what this kind of store and engine count
 	shared  metrics.Shared
 	runs    []func(ctx context.Context) error // what works in the background besides the engine
@@ -121,8 +122,12 @@ func (b *backing) openPostgres(ctx context.Context, cfg *config.Config, log *slo
 }
 
 func (b *backing) openMemory(policy presence.Policy, cfg *config.Config, m *metrics.Metrics, log *slog.Logger) {
+	b.late = &metrics.Recent{}
 	e := memory.New(policy, memory.WithNode(nodeName(cfg)), memory.WithLog(log),
-		memory.WithLateness(func(late time.Duration) { m.DetectionDelay.Observe(late.Seconds()) }))
+		memory.WithLateness(func(late time.Duration) {
+			m.DetectionDelay.Observe(late.Seconds())
+			b.late.Add(now(), late)
+		}))
 	b.engine = e
 	count := e.Stats()
 	b.watched.Stalls, b.watched.BreakerTrips, b.watched.BreakerOpen = count.Stalls.Load, count.BreakerTrips.Load, count.BreakerOpen.Load

@@ -92,11 +92,12 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 		Metrics: a.metrics, Log: log,
 	})
 	var feed *realtime.Feed
+	known := &facts{app: a}
 	v1 := api.New(api.Config{
 		Auth: a.auth, Presence: a.tracker, Store: a.store, Touch: a.toucher, Webhooks: a.webhooks, Settings: told(cfg),
 		Version: build().Version, Origin: origin, Log: log,
 		Node: nodeName(cfg), OnJob: func(j wire.FeedJob) { feed.Job(j) },
-		Configured: timeoutsOf(cfg), OnTimeouts: func(t presence.Timeouts) {
+		Facts: known.tell, Configured: timeoutsOf(cfg), OnTimeouts: func(t presence.Timeouts) {
 			a.engine.SetPolicy(t.Policy())
 			contract.SetTold(compat.Told{
 				HeartbeatInterval: t.HeartbeatInterval, IdleAfter: t.IdleAfter, OfflineAfter: t.OfflineAfter, RefreshInterval: t.RefreshInterval,
@@ -105,6 +106,7 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 		},
 	})
 	feed = newFeed(a, cfg, v1, socketOrigins(a, public.Addr()))
+	known.feed = feed
 	if err := v1.FollowTimeouts(ctx); err != nil {
 		log.LogAttrs(ctx, slog.LevelError, "the timeouts that were set in the dashboard cannot be read; those of the configuration count", slog.Any("err", err))
 	}

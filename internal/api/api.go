@@ -71,6 +71,8 @@ type Config struct {
 	// others; it is called for each change, one call at a time.
 	Configured presence.Timeouts
 	OnTimeouts func(presence.Timeouts)
+	// Facts returns how this node is, for those who watch it. It must be quick.
+	Facts func(context.Context) []wire.Fact
 	// Node names this node where several work together.
 	Node string
 	// OnJob, if there is one, is told how far jobs are. It must be quick.
@@ -98,6 +100,7 @@ type Handler struct {
 	accounts *accountPages // of the roster
 	jobs     jobs
 	timeouts timeouts
+	began    time.Time
 	live     deviceTotal
 	page     []byte // its page
 }
@@ -119,7 +122,7 @@ func New(cfg Config) *Handler {
 		}
 	}
 	h := &Handler{Config: cfg, mux: http.NewServeMux(), need: map[string]Access{}, scopes: map[string]presence.Scope{}, accounts: newAccountPages(cfg.Store), jobs: jobs{wake: make(chan struct{}, 1)}}
-	h.timeouts.now = cfg.Configured
+	h.timeouts.now, h.began = cfg.Configured, cfg.Now()
 	h.api = humago.New(h.mux, document(cfg.Version))
 	h.api.UseMiddleware(h.door)
 	h.register()

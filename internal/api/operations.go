@@ -27,6 +27,7 @@ func (h *Handler) register() {
 	h.registerExports()
 	h.registerViews()
 	h.registerTimeouts()
+	h.registerSystem()
 	h.registerBackends()
 }
 

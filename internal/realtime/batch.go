@@ -60,6 +60,10 @@ type hit struct {
 func (h *hub) publish(ctx context.Context, changes []presence.Change) {
 	counts, err := h.feed.cfg.Presence.Counts(ctx)
 	holds := h.holds(ctx, changes)
+	defer func() {
+		now := h.feed.cfg.Now()
+		h.feed.late.Add(now, max(0, now.Sub(changes[0].At)))
+	}()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	after := h.at.Seq
@@ -98,7 +102,7 @@ func (h *hub) publish(ctx context.Context, changes []presence.Change) {
 // maxHolds bounds the holds that are looked up for one batch. A network may lie before them.
 const maxHolds = 64
 
-// holds finds the holds behind changes that an admin brought about, by change.
+// holds finds the holds behind changes that an admin, or a person about themselves, brought about, by change.
 func (h *hub) holds(ctx context.Context, changes []presence.Change) map[int]presence.Hold {
 	if h.members(h.all) == nil {
 		return nil
@@ -106,7 +110,7 @@ func (h *hub) holds(ctx context.Context, changes []presence.Change) map[int]pres
 	found := map[int]presence.Hold{}
 	for i := range changes {
 		c := &changes[i]
-		if c.Cause != presence.CauseAdmin || c.Actor == 0 || len(found) == maxHolds {
+		if c.Actor == 0 || len(found) == maxHolds {
 			continue
 		}
 		if s, _, err := h.feed.cfg.Presence.Inspect(ctx, c.User); err == nil && s.Hold.Active && s.Version == c.Version {

@@ -148,6 +148,7 @@ type Feed struct {
 	stats    counters
 
 	told atomic.Pointer[Told] // replaced, never modified
+	late metrics.Recent       // from changes to their last reader's queue
 
 	mu        sync.Mutex // guards the following fields
 	conns     map[*conn]struct{}
@@ -197,6 +198,24 @@ type counters struct {
 	websockets, streams                   atomic.Int64
 	sent, bytes, coalesced, resyncs, slow atomic.Uint64
 	resumed, snapshots, silent            atomic.Uint64
+}
+
+// Lag is how long, in the last minute, it took from a change to the queues of all its readers, for 99 of 100 changes.
+func (f *Feed) Lag() time.Duration {
+	lag, _ := f.late.Quantile(0.99, f.cfg.Now().Add(-time.Minute))
+	return lag
+}
+
+// Waiting is how many connections are behind: what happens does not fit their queue.
+func (f *Feed) Waiting() (behind int) {
+	for _, c := range f.list(nil) {
+		c.mu.Lock()
+		if !c.behind.IsZero() {
+			behind++
+		}
+		c.mu.Unlock()
+	}
+	return behind
 }
 
 // Stats is what a Feed has counted.

@@ -850,6 +850,54 @@ export interface SignedIn {
   as_of: string
 }
 
+/** System is how the server is. */
+export interface System {
+  version: string
+  /** The node that answers. */
+  node: string
+  started_at: string
+  uptime_seconds: number
+  /** Numbers of this node. One that cannot be known here is not in the list. */
+  facts: Fact[]
+  as_of: string
+}
+
+/** Fact is one number about the server, and how it stands. */
+export interface Fact {
+  /** What it is; stable. */
+  key: string
+  /** Null: it is not known. */
+  value: number | null
+  unit: 'count' | 'per_second' | 'seconds' | 'bytes'
+  /** From here on it is worth a look. */
+  warn?: number
+  /** From here on something is wrong, or nothing more fits. */
+  limit?: number
+  state: 'ok' | 'warn' | 'fail'
+  /** In words. */
+  text: string
+}
+
+/** Attention is what an admin may want to look at. What is in order is not in the list. */
+export interface Attention {
+  items: Concern[]
+  as_of: string
+}
+
+/** Concern is one such thing. */
+export interface Concern {
+  /** What it is; stable. */
+  key: 'held' | 'silent' | 'many_devices' | 'pending' | 'expiry_lag' | 'webhooks' | 'system'
+  state: 'info' | 'warn' | 'fail'
+  count: number
+  /** In words. */
+  text: string
+  /** The page of the dashboard that shows it. */
+  page: string
+  /** The query of that page, which list_users takes, too. */
+  query: string
+}
+
 /** Timeouts are the durations that decide when somebody is away or offline, in seconds. */
 export interface Timeouts {
   /** How often clients are told to beat. */
