@@ -43,7 +43,7 @@ func TestTheDeskOfAServer(t *testing.T) {
 	until(t, stream, `"t":"hello"`, `"heartbeat_ms":30000`, `"accounts":`)
 	until(t, stream, `"t":"snap"`, `"users":[]`)
 	var job wire.Job
-	ask(r, ann, "POST", "/api/v1/jobs", 
+	ask(r, ann, "POST", "/api/v1/jobs",
 		fmt.Sprintf(`{"act":"hold","status":"away","note":"test","ids":["%d"],"expected":1}`, roster.Parts[0].IDs[0]), &job)
 	until(t, stream, `"t":"job"`, job.ID)
 	until(t, stream, `"t":"delta"`, `"s":"away"`, `"note":"test"`, `"held":true`)
