@@ -1,6 +1,12 @@
 import { defineConfig } from 'vitest/config'
 
-// Real Chromium, real time: slower than the rest, and one at a time.
+// Real Chromium, real time: slower than the rest.
 export default defineConfig({
-  test: { include: ['browser/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 60_000, fileParallelism: false },
+  test: {
+    include: ['browser/**/*.test.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
+    fileParallelism: true,
+    maxWorkers: 2,
+  },
 })

@@ -162,7 +162,7 @@ type Feed struct {
 func New(cfg Config) *Feed {
 	cfg.setDefaults()
 	f := &Feed{
-		cfg: cfg, times: usualTimes, conns: make(map[*conn]struct{}),
+		cfg: cfg, times: timesFor(cfg.OfflineAfter), conns: make(map[*conn]struct{}),
 		byUser: make(map[presence.UserID][]*conn), byAddress: make(map[string]int),
 	}
 	f.told.Store(&cfg.Told)

@@ -27,6 +27,16 @@ var usualTimes = times{
 	stuck: 10 * time.Second, behind: time.Minute, goodbye: time.Second, renew: time.Minute,
 }
 
+// timesFor are the usual times with pings that are well answered within a lease (0: not told), however short: an open
+// connection keeps its person online.
+func timesFor(lease time.Duration) times {
+	t := usualTimes
+	if lease > 0 {
+		t.ping, t.pong = min(t.ping, lease/3), min(t.pong, lease/4)
+	}
+	return t
+}
+
 var noDeadline time.Time
 
 // goodbye is why a connection ends.

@@ -24,7 +24,7 @@ var outputs = []struct {
 	path  string
 	roots []string
 }{
-	{"sdk/src/wire.ts", []string{"ClientFrame", "ServerFrame", "FeedTicket", "PresenceQuery", "PresenceList", "Problem"}},
+	{"sdk/src/wire.ts", []string{"ClientFrame", "ServerFrame", "FeedTicket", "PresenceQuery", "PresenceList", "Touch", "Touched", "Settings", "Problem"}},
 	{"web/src/wire.ts", nil},
 }
 

@@ -38,7 +38,18 @@ export class Chrome {
     })
   }
 
+  /** Three attempts: on a busy machine the first start of a browser may fail. */
   static async start(): Promise<Chrome> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await Chrome.launch()
+      } catch (e) {
+        if (attempt === 3) throw e
+      }
+    }
+  }
+
+  private static async launch(): Promise<Chrome> {
     const binary = process.env.CHROMIUM ?? '/usr/bin/chromium'
     if (!existsSync(binary))
       throw new Error(`no Chromium at ${binary}: install it (apt-get install chromium) or set CHROMIUM`)
@@ -54,6 +65,11 @@ export class Chrome {
         if (m?.[1]) resolve(m[1])
       })
       child.on('exit', () => reject(new Error(`Chromium ended: ${text}`)))
+      setTimeout(() => reject(new Error(`Chromium says nothing: ${text}`)), 40_000).unref()
+    }).catch(async (e) => {
+      child.kill('SIGKILL')
+      await rm(profile, { recursive: true, force: true, maxRetries: 5 })
+      throw e
     })
     const socket = new WebSocket(url)
     await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject))

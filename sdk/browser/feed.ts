@@ -26,7 +26,7 @@ export class Feed {
   tokenRequests = 0
   refuse = false
   pingMs = 2000
-  pongMs = 1500
+  pongMs = 10_000
   private leaving?: NodeJS.Timeout
   private seq = 1
   private sockets = new WebSocketServer({ noServer: true })

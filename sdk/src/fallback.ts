@@ -1,5 +1,6 @@
 import type { PresenceError } from './errors'
 import type { Http } from './http'
+import type { Settings } from './wire'
 import type { World } from './world'
 
 /**
@@ -10,13 +11,17 @@ import type { World } from './world'
 export function createBeats(world: World, http: Http, beat: () => void, end: (e: PresenceError) => void) {
   let turn = 0
   let cancel: (() => void) | undefined
+  let often = 0 // what the server says
 
   const run = async (mine: number) => {
-    let wait = 30_000
+    let wait = often || 30_000
     try {
-      const r = await http('/api/users/heartbeat/')
-      wait = Number(r.headers.get('Presence-Heartbeat-Interval')) * 1000 || wait
+      await http('/api/users/heartbeat/')
       if (mine === turn) beat()
+      if (!often) {
+        const settings = (await (await http('/api/v1/settings', undefined, 'GET')).json()) as Settings
+        wait = often = settings.heartbeat_interval * 1000
+      }
     } catch (e) {
       const error = e as PresenceError
       if (mine === turn && !error.retryable) return end(error)

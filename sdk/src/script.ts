@@ -21,7 +21,7 @@ export const presence = tokenURL
   ? createPresence({ url: script?.dataset.url ?? new URL(script.src).origin, token: () => fetchToken(tokenURL) })
   : undefined
 
-/** The address answers with the token as text, or as `token`, `access` or `access_token` of an object; 401, 403, 204: nobody. */
+/** The address answers with the token as text, or as `token`, `ticket`, `access` or `access_token` of an object; 401, 403, 204: nobody. */
 async function fetchToken(url: string): Promise<Token> {
   const r = await fetch(url, { credentials: 'same-origin', cache: 'no-store' })
   if (r.status === 401 || r.status === 403 || r.status === 204) return null
@@ -29,7 +29,7 @@ async function fetchToken(url: string): Promise<Token> {
   const text = (await r.text()).trim()
   if (!text.startsWith('{')) return text || null
   const o = JSON.parse(text) as Record<string, string | undefined>
-  return o.token ?? o.access ?? o.access_token ?? null
+  return o.token ?? o.ticket ?? o.access ?? o.access_token ?? null
 }
 
 const stops = new Map<HTMLElement, { id: string; stop: () => void }>()

@@ -1,22 +1,35 @@
-/** For backends (Node, Bun, Deno): asks, listens and throws out, as the account or service whose token it has. */
+/** For backends (Node, Bun, Deno): tells who is active, asks, listens and throws out, with a token of the backend's own. */
 import { PresenceError } from './errors'
 import { createHttp, errorOf, type Http } from './http'
 import { query } from './query'
 import { fromWire } from './store'
 import { createTokens, type Tokens } from './token'
+import { Touches } from './touch'
 import type { Counts, Presence, Scope } from './types'
+import { type AnyHeaders, verifyWebhook } from './webhook'
 import type { ServerFrame } from './wire'
 
 export { PresenceError } from './errors'
 export type { Counts, Presence, Scope, Status } from './types'
+export { type AnyHeaders, verifyWebhook } from './webhook'
 
 export interface PresenceServerOptions {
   /** Where the presence server is. */
   url: string
-  /** An access token, or where to get one; `refused` is one that the server did not take. */
+  /**
+   * A token of the backend (`presence token create`), an access token, or where to get one; `refused` is one that the
+   * server did not take.
+   */
   token: string | ((ask: { refused?: string }) => string | Promise<string>)
+  /** Signs the webhooks of this server; several while one replaces another. */
+  webhookSecret?: string | readonly string[]
+  /** What goes wrong behind the middleware, which never fails a request. */
+  onError?: (e: unknown) => void
   fetch?: typeof fetch
 }
+
+/** Fits Express and Connect, Fastify's hooks (`onRequest`, `preHandler`) and Hono. */
+export type Middleware<Request> = (request: Request, response: unknown, next?: () => unknown) => unknown
 
 export interface EventsOptions {
   /** users: those named. all: everybody (staff). counts: the numbers only. Default: users if any are named, else all. */
@@ -44,12 +57,59 @@ export class PresenceServer {
   readonly #fetch: typeof fetch
   readonly #tokens: Tokens
   readonly #ask: Http
+  readonly #touches: Touches
+  readonly #secret: string | readonly string[] | undefined
+  readonly #failed: (e: unknown) => void
 
-  constructor({ url, token, fetch: own = fetch }: PresenceServerOptions) {
+  constructor({ url, token, webhookSecret, onError = () => {}, fetch: own = fetch }: PresenceServerOptions) {
     this.#url = url.replace(/\/+$/, '')
     this.#fetch = own
     this.#tokens = createTokens(typeof token === 'string' ? () => token : token)
     this.#ask = createHttp({ fetch: (u, init) => own(u, { ...init, keepalive: false }) }, this.#url, this.#tokens)
+    this.#touches = new Touches(this.#ask)
+    this.#secret = webhookSecret
+    this.#failed = onError
+  }
+
+  /**
+   * Tells that people are active; needs the scope `touch`. Words about the same person within 5 s are one, and many
+   * people go in one request. `source` is what this backend calls itself where a person's devices are shown. Resolves
+   * when the server knows. Rejects with PresenceError.
+   */
+  touch(ids: string | Iterable<string>, { source }: { source?: string } = {}): Promise<void> {
+    return this.#touches.touch(typeof ids === 'string' ? [ids] : ids, source)
+  }
+
+  /**
+   * Every request of somebody signed in is a sign of life:
+   *
+   *     app.use(server.middleware((req) => req.user?.id))                           // Express; after what signs in
+   *     app.addHook('preHandler', server.middleware((req) => req.user?.id))         // Fastify
+   *     app.use(server.middleware((c) => c.get('userId')))                          // Hono
+   *
+   * It waits for nothing and fails no request.
+   */
+  middleware<Request>(
+    userID: (request: Request) => string | number | null | undefined,
+    options?: { source?: string },
+  ): Middleware<Request> {
+    // Fastify and Express count the parameters: three.
+    return (request: Request, response: unknown, next?: () => unknown): unknown => {
+      try {
+        const id = userID(request)
+        if (id || id === 0) this.touch(String(id), options).catch(this.#failed)
+      } catch (e) {
+        this.#failed(e)
+      }
+      // Hono hands over two.
+      return (next ?? (response as () => unknown))()
+    }
+  }
+
+  /** Checks that a webhook came from the server, and returns its message: see the function verifyWebhook. */
+  async verifyWebhook<T = unknown>(body: string | Uint8Array, headers: AnyHeaders): Promise<T> {
+    if (!this.#secret) throw new TypeError('verifyWebhook needs the option webhookSecret')
+    return verifyWebhook<T>(body, headers, this.#secret)
   }
 
   /** The presence of these people, one request per 1,000. Somebody unknown is offline. Rejects with PresenceError. */
@@ -57,14 +117,21 @@ export class PresenceServer {
     return new Map((await query(this.#ask, ids)).map((u) => [u.id, fromWire(u)]))
   }
 
-  /** Ends every session of a person: they are offline, and out, when it resolves. For admins. */
-  async forceLogout(id: string): Promise<void> {
-    await this.#ask(`/api/v1/users/${encodeURIComponent(id)}/sessions`, undefined, 'DELETE')
+  /** Ends every session of a person: they are offline, and out, when it resolves. For admins and the scope `logout`. */
+  async forceLogout(id: string, { reason }: { reason?: string } = {}): Promise<void> {
+    await this.#ask(`/api/v1/users/${encodeURIComponent(id)}/force-logout`, { reason })
   }
 
-  /** A ticket for one feed connection of this very session, good for `expires` seconds. */
-  async ticket(): Promise<{ ticket: string; expires: number }> {
-    const r = await this.#ask('/api/v1/feed/ticket')
+  /**
+   * A ticket lets somebody in on this backend's word; needs the scope `tickets`. Hand it to the page, whose token
+   * function returns it. Good for `ttl` seconds (1 to 300; 60). `device` tells the person's devices apart, such as the
+   * id of your own session. Without a user it is for the session of the token itself.
+   */
+  async ticket(
+    user?: string,
+    options: { ttl?: number; device?: string } = {},
+  ): Promise<{ ticket: string; expires: number }> {
+    const r = await this.#ask('/api/v1/feed/ticket', user === undefined ? undefined : { user, ...options })
     const { ticket, expires_in } = (await r.json()) as { ticket: string; expires_in: number }
     return { ticket, expires: expires_in }
   }

@@ -63,6 +63,28 @@ export interface PresenceList {
   as_of: string
 }
 
+/** Settings are what clients follow, in seconds. */
+export interface Settings {
+  /** How often to send a heartbeat, in seconds. */
+  heartbeat_interval: number
+  /** Seconds without input after which to report the person as away. */
+  idle_after: number
+  /** Seconds of silence after which somebody is offline. */
+  offline_after: number
+  /** How often to refresh what is polled, in seconds. */
+  refresh_interval: number
+  /** Every effective setting; secrets are masked. Told to admins alone. */
+  server?: Setting[]
+}
+
+/** Setting is one effective setting of the server. */
+export interface Setting {
+  key: string
+  value: string
+  /** Where the value came from. */
+  source: string
+}
+
 /** Problem is an error (RFC 9457, application/problem+json). */
 export interface Problem {
   /** Names the kind of the problem; leads to its description. */
@@ -91,6 +113,31 @@ export interface ProblemField {
   field: string
   detail: string
   bound?: string
+}
+
+/** Touch tells that people are active. */
+export interface Touch {
+  /** Ids of users. */
+  ids: string[]
+  /** What the backend calls itself; shown where the person's devices are. Each source is a device of its own. Default: the name of the token. */
+  source?: string
+}
+
+/** Touched says whom a Touch did not reach. */
+export interface Touched {
+  /** How many were taken, those within 5 s of another word too. */
+  touched: number
+  /** There is no such user. */
+  unknown: string[]
+  /** They may not be present. */
+  refused: TouchedRefusal[]
+}
+
+/** TouchedRefusal is somebody who may not be present. */
+export interface TouchedRefusal {
+  id: string
+  /** not_active: the account is pending, suspended, banned or closed; logged_out: thrown out within the last 30 s. */
+  reason: 'not_active' | 'logged_out'
 }
 
 /** FeedUser is one user's presence in a frame of the feed: the whole state, never a difference. Moments are milliseconds since 1970 UTC. What is missing is not known, or not for the reader to know. */

@@ -505,11 +505,12 @@ describe('where sockets are blocked', () => {
   test('the server says how often, and when not', async () => {
     const { presence, server } = open()
     server.reach = 'none'
+    server.heartbeat = 10
     let n = 0
     server.answer = (url) => {
       if (!url.endsWith('/heartbeat/')) return
       if (n++ === 1) return new Response('{}', { status: 503, headers: { 'Retry-After': '90' } })
-      return new Response('{}', { headers: { 'Presence-Heartbeat-Interval': '10' } })
+      return new Response('{}')
     }
     presence.connect()
     await pass(40_000)

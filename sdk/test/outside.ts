@@ -11,6 +11,7 @@ export class FakeServer {
   token = 'good'
   resumable = true
   pings = true
+  heartbeat = 30
   /** What happens to a new socket: it opens, it never reaches anybody, or there are no sockets at all. */
   reach: 'open' | 'refused' | 'none' = 'open'
   requests: { url: string; token: string; body: unknown }[] = []
@@ -53,7 +54,7 @@ export class FakeServer {
       })
       return Promise.resolve(Response.json({ items, as_of: new Date().toISOString() }))
     }
-    return Promise.resolve(new Response('{}', { headers: { 'Presence-Heartbeat-Interval': '30' } }))
+    return Promise.resolve(Response.json(url.endsWith('/settings') ? { heartbeat_interval: this.heartbeat } : {}))
   }
 }
 

@@ -11,9 +11,9 @@ afterEach(() => {
 
 /** Answers the requests one after the other; the last one never ends. */
 function backend(...answers: (Response | Error)[]) {
-  const asked: { url: string; headers: Headers; method?: string }[] = []
+  const asked: { url: string; headers: Headers; method?: string; body?: unknown }[] = []
   const own = (url: unknown, init: RequestInit = {}) => {
-    asked.push({ url: String(url), headers: new Headers(init.headers), method: init.method })
+    asked.push({ url: String(url), headers: new Headers(init.headers), method: init.method, body: init.body })
     const a = answers.shift()
     if (a instanceof Error) return Promise.reject(a)
     return a
@@ -113,14 +113,18 @@ test('asks, buys tickets and throws out', async () => {
       as_of: '',
     }),
     Response.json({ ticket: 't', expires_in: 60 }),
+    Response.json({ ticket: 'u', expires_in: 60 }),
     new Response(null, { status: 204 }),
   )
   expect((await server.query(['7'])).get('7')).toMatchObject({ status: 'online', lastSeen: 1_764_000_000_000 })
   expect(await server.ticket()).toEqual({ ticket: 't', expires: 60 })
-  await server.forceLogout('7')
+  expect(await server.ticket('7', { device: 'd' })).toEqual({ ticket: 'u', expires: 60 })
+  await server.forceLogout('7', { reason: 'lost phone' })
   expect(asked.map((a) => `${a.method} ${a.url}`)).toEqual([
     'POST http://p/api/v1/presence/query',
     'POST http://p/api/v1/feed/ticket',
-    'DELETE http://p/api/v1/users/7/sessions',
+    'POST http://p/api/v1/feed/ticket',
+    'POST http://p/api/v1/users/7/force-logout',
   ])
+  expect(asked.slice(2).map((a) => a.body)).toEqual(['{"user":"7","device":"d"}', '{"reason":"lost phone"}'])
 })
