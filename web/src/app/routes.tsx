@@ -34,4 +34,16 @@ export const routes: readonly Route[] = [
     nav: { text: 'nav.audit', icon: 'audit', key: 'a' },
     admins: true,
   },
+  {
+    path: '/settings',
+    Page: lazy(() => import('../pages/settings')),
+    nav: { text: 'nav.settings', icon: 'settings', key: 's', group: 'more' },
+    admins: true,
+  },
+  {
+    path: '/tokens',
+    Page: lazy(() => import('../pages/tokens')),
+    nav: { text: 'nav.tokens', icon: 'tokens', key: 't', group: 'more' },
+    admins: true,
+  },
 ]

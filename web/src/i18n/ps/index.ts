@@ -3,9 +3,10 @@ import { chart } from './chart'
 import { common } from './common'
 import { events } from './events'
 import { overview } from './overview'
+import { settings } from './settings'
 import { shell } from './shell'
 import { user } from './user'
 
 export { times } from './times'
 
-export const texts: Translated = { ...chart, ...common, ...events, ...overview, ...shell, ...user }
+export const texts: Translated = { ...chart, ...common, ...events, ...overview, ...settings, ...shell, ...user }
