@@ -151,7 +151,7 @@ function TimeoutsForm({ now }: { readonly now: TimeoutsNow }) {
           ))}
         </div>
         {wrong === undefined && draft.offline_after < 120 && <Notice>{t('settings.warn.hidden')}</Notice>}
-        {wrong === undefined && preview && (
+        {changed && wrong === undefined && preview && (
           <p className={css.preview} aria-live="polite">
             {preview.offline === 0
               ? t('settings.preview.none', { present: preview.present })

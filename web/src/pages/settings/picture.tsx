@@ -117,8 +117,8 @@ export function TimeoutsPicture({ timeouts: t, disabled, onChange }: PictureProp
                   }}
                   onKeyDown={keys(h.name)}
                 >
-                  <span className={css.value} dir="auto">
-                    {f.duration((t[h.name] || 0) * 1000)}
+                  <span className={css.value}>
+                    <bdi>{f.duration((t[h.name] || 0) * 1000)}</bdi>
                   </span>
                 </button>
               ))}
