@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/offchat/presence"
@@ -49,6 +50,7 @@ type app struct {
 	toucher  *tracker.Toucher
 	webhooks *webhook.Service
 	control  net.Listener
+	probes   control.Probes
 }
 
 // openApp takes the data directory, waiting for it for at most patience, and puts the parts together, in the order in which they need each other.
@@ -250,6 +252,7 @@ func (a *app) serveControl(ctx context.Context) error {
 	handler := control.New(a.auth, a.store, a.tracker)
 	handler.ServeTokens(a.auth)
 	handler.ServeRecords(a.store, a.auth)
+	handler.ServeInside(&a.probes, promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
 	handler.ServeWebhooks(a.webhooks)
 	srv := &http.Server{
 		Handler:           handler,

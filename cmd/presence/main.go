@@ -41,6 +41,8 @@ type commands struct {
 	Webhook     webhookCmd     `cmd:"" help:"Make and watch webhooks: other servers that are told what happens."`
 	Import      importCmd      `cmd:"" help:"Carry over the data of another system."`
 	Migrate     migrateCmd     `cmd:"" help:"Carry everything from the embedded database into PostgreSQL."`
+	Doctor      doctorCmd      `cmd:"" help:"Look at everything that usually goes wrong, and say what helps."`
+	Support     supportCmd     `cmd:"" help:"Collect what somebody needs who helps you."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server whether it is well."`
 	Bench       benchCmd       `cmd:"" help:"Play people against a server: a load test, and a demo."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
@@ -137,6 +139,7 @@ func newParser(p *process) (*kong.Kong, error) {
 	cli.Config.Check.settingFlags = allSettings()
 	cli.Import.Django.settingFlags = allSettings()
 	for _, flags := range []*settingFlags{
+		&cli.Doctor.settingFlags, &cli.Support.Bundle.settingFlags,
 		&cli.Backup.Create.settingFlags, &cli.Backup.List.settingFlags, &cli.Backup.Verify.settingFlags, &cli.Backup.Restore.settingFlags,
 	} {
 		*flags = allSettings()
@@ -175,6 +178,9 @@ func report(p *process, err error) int {
 		problems config.Problems
 		usage    usageError
 	)
+	if verdict := doctorVerdict(0); errors.As(err, &verdict) {
+		return int(verdict) // it is told already
+	}
 	switch {
 	case err == nil:
 		return exitOK

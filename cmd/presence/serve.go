@@ -121,6 +121,7 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 		return errors.Join(err, a.close())
 	}
 	script.register(site)
+	answerProbes(site, &a.probes)
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch path := r.URL.Path; {
 		case path == forwardauth.Path:

@@ -48,6 +48,7 @@ var mayImport = map[string][]string{
 	"internal/archtest":   {},
 	"internal/wiregen":    {},
 	"internal/django":     {""},
+	"internal/doctor":     {},
 	"internal/backup":     {"internal/sqlite"},
 	"internal/djangotest": {},
 	"cmd/presence":        {"*"},

@@ -3,6 +3,7 @@
 package httpd
 
 import (
+	"log/slog"
 	"net"
 	"syscall"
 	"time"
@@ -25,6 +26,26 @@ func reserve(ln net.Listener) net.Listener {
 type reserving struct {
 	net.Listener
 	highest uintptr
+	log     *slog.Logger // nil: nothing is logged
+
+	// Owned by whoever accepts.
+	away int       // turned away since told
+	told time.Time // when the log was told last
+}
+
+// tellEvery is how often the log is told of those who were turned away.
+const tellEvery = 10 * time.Second
+
+func (l *reserving) logTo(log *slog.Logger) { l.log = log }
+
+// turnedAway counts somebody who was, and tells the log now and then.
+func (l *reserving) turnedAway() {
+	l.away++
+	if now := time.Now(); l.log != nil && now.Sub(l.told) >= tellEvery {
+		l.log.Warn("too many connections: new ones are turned away with 503; a higher limit of open files (LimitNOFILE) lets more in",
+			slog.Int("turned_away", l.away), slog.Uint64("limit", uint64(l.highest)+reserved))
+		l.told, l.away = now, 0
+	}
 }
 
 const full = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n"
@@ -40,6 +61,7 @@ func (l *reserving) Accept() (net.Conn, error) {
 		_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
 		_, _ = conn.Write([]byte(full)) // as far as it goes
 		_ = conn.Close()
+		l.turnedAway()
 	}
 }
 

@@ -131,6 +131,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx)) // while draining, too
 	defer stop()
 	go s.patience.run(watching)
+	if careful, ok := ln.(interface{ logTo(log *slog.Logger) }); ok {
+		careful.logTo(s.log)
+	}
 	return serve(ctx, s.httpServer(), listener{ln}, s.limits.Drain, s.ready.Drain, s.log)
 }
 
