@@ -59,3 +59,23 @@ type MadeToken struct {
 type TokenList struct {
 	Items []Token `json:"items" nullable:"false" doc:"Oldest first."`
 }
+
+// IdentityCheck asks whether a JWT would be let in.
+type IdentityCheck struct {
+	Token string `json:"token" minLength:"1" maxLength:"8192" doc:"The JWT, without Bearer. It is not kept."`
+}
+
+// IdentityVerdict says whether, and if not, exactly why.
+type IdentityVerdict struct {
+	Accepted bool   `json:"accepted"`
+	Issuer   string `json:"issuer" doc:"The configured issuer that it is judged by; presence for tokens of this server; empty: none."`
+	User     string `json:"user" doc:"The id of the user it would be. Empty: none, or one who would be made (provision)."`
+	Reason   string `json:"reason,omitempty" doc:"Why not: malformed, issuer, alg, kid, keys, signature, exp, nbf, iat, aud, claim, user, account, session, logged_out, type, unavailable."`
+	Detail   string `json:"detail,omitempty" doc:"The same for people."`
+	// What the token says about itself, true or not.
+	Alg     string     `json:"alg"`
+	Kid     string     `json:"kid"`
+	Iss     string     `json:"iss"`
+	Sub     string     `json:"sub"`
+	Expires *time.Time `json:"expires_at"`
+}

@@ -90,6 +90,7 @@ func openApp(ctx context.Context, cfg *config.Config, log *slog.Logger, patience
 	a.auth, err = auth.New(auth.Config{
 		Store: a.store, Presence: a.tracker, Keys: keys, Log: log,
 		AccessLifetime: cfg.AccessTokenLifetime, RefreshLifetime: cfg.RefreshTokenLifetime,
+		Issuers: issuers(cfg), FetchKeys: newKeyFetcher(),
 	})
 	if err != nil {
 		return nil, err

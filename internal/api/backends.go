@@ -124,3 +124,13 @@ func tokenOf(t *presence.APIToken, now time.Time) wire.Token {
 	}
 	return shown
 }
+
+// checkIdentity judges a token that an admin pasted. It is neither logged nor kept.
+func (h *Handler) checkIdentity(ctx context.Context, c *call, in *struct{ Body wire.IdentityCheck }) (*reply[wire.IdentityVerdict], error) {
+	found := h.Auth.CheckToken(ctx, strings.TrimSpace(in.Body.Token), c.now)
+	verdict := wire.IdentityVerdict{
+		Accepted: found.Accepted, Issuer: found.Issuer, User: somebody(found.User), Reason: found.Fault.Reason, Detail: found.Fault.Detail,
+		Alg: found.Algorithm, Kid: found.KeyID, Iss: found.TokenHead.Issuer, Sub: found.Subject, Expires: moment(found.Expires),
+	}
+	return answer(verdict), nil
+}

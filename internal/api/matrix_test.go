@@ -50,6 +50,7 @@ GET    /transitions                    1 3 - 2 2 1 1 2 3 1
 GET    /audit                          1 3 - 3 2 1 1 2 3 1
 POST   /users/{id}/force-logout        1 3 3 3 2 1 1 2 3 1
 POST   /touch                          1 3 3 3 3 1 1 2 3 1
+POST   /identity/check                 1 3 - 3 2 1 1 3 3 1
 POST   /tokens                         1 3 - 3 2 1 1 3 3 1
 GET    /tokens                         1 3 - 3 2 1 1 3 3 1
 DELETE /tokens/{token}                 1 3 - 3 2 1 1 3 3 1
@@ -190,6 +191,7 @@ func (w *matrixWorld) ask(method, path, op string, actor rune) int {
 
 		"POST /api/v1/users/{id}/force-logout":   `{"reason":"lost phone"}`,
 		"POST /api/v1/touch":                     fmt.Sprintf(`{"ids":["%d"]}`, target.id),
+		"POST /api/v1/identity/check":            `{"token":"x"}`,
 		"POST /api/v1/tokens":                    `{"name":"made","scopes":["read"]}`,
 		"POST /api/v1/webhooks":                  `{"url":"https://example.org/hook"}`,
 		"PATCH /api/v1/webhooks/{webhook}":       `{"state":"paused"}`,

@@ -40,6 +40,11 @@ func (h *Handler) registerBackends() {
 			"204: everybody was taken. 200: all but those named were.",
 	}, h.touch)
 	add(h, operation{
+		id: "check_identity", method: post, path: "/identity/check", tag: "API tokens", need: Admins, errors: []int{400, 413, 415},
+		summary: "Would this JWT be let in, and if not, exactly why",
+		text:    "For setting an issuer up. Nothing is kept of the token, no session is opened and no account made.",
+	}, h.checkIdentity)
+	add(h, operation{
 		id: "create_token", method: post, path: "/tokens", tag: "API tokens", need: Admins, errors: []int{400, 409, 413, 415},
 		summary: "Make a token for a backend",
 		text:    "The answer has the token, this once and never again; only its hash is kept. Scopes: " + scopesText + ".",

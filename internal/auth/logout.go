@@ -124,6 +124,7 @@ func endOne(tx presence.Tx, user presence.UserID, session presence.SessionID, ca
 func (s *Service) EndSession(ctx context.Context, actor Identity, user presence.UserID, session presence.SessionID, from presence.Origin) error {
 	now := s.now()
 	own := !actor.system && actor.User == user
+	foreign := false
 	err := s.commit(ctx, "end session", func(tx presence.Tx) error {
 		if !own {
 			if err := mayAct(tx, actor, presence.ScopeLogout); err != nil {
@@ -137,6 +138,10 @@ func (s *Service) EndSession(ctx context.Context, actor Identity, user presence.
 		if err := endOne(tx, user, session, cause, now); err != nil {
 			return err
 		}
+		var err error
+		if _, foreign, err = s.refuseForeign(tx, Identity{User: user, Session: session}); err != nil {
+			return err
+		}
 		if own {
 			return tx.AppendActivity(activity(user, "logout", "User logged out", from, now))
 		}
@@ -148,6 +153,9 @@ func (s *Service) EndSession(ctx context.Context, actor Identity, user presence.
 			Actor: actor.User, Action: "end_session", Target: user, TargetName: a.Username, Origin: from, At: stamp(now),
 		})
 	}, func(ctx context.Context) {
+		if foreign {
+			s.cache.changed(user)
+		}
 		s.cache.end(user, session)
 		sig := presence.Signal{User: user, Session: session, Kind: presence.Logout, At: now}
 		if !own {

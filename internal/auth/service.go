@@ -72,6 +72,12 @@ type Config struct {
 	Hashing  Hashing
 	Throttle Throttle
 
+	// Issuers are others whose tokens are good here.
+	Issuers []Issuer
+	// FetchKeys gets the public keys of an issuer: at most MaxJWKS bytes, over https or from this machine. Needed
+	// where an issuer has a key set.
+	FetchKeys func(ctx context.Context, url string) ([]byte, error)
+
 	// CachedSessions bounds how many sessions are kept in memory. Beyond it the least recently used ones go
 	// and are read again from the store when they are needed. Default 1,048,576, some 300 MB when full.
 	CachedSessions int
@@ -126,6 +132,7 @@ type Service struct {
 	throttle  *throttle
 	cache     *cache
 	backends  backends
+	issuers   *issuers
 	now       func() time.Time
 	rand      io.Reader
 	log       *slog.Logger
@@ -164,9 +171,13 @@ func New(cfg Config) (*Service, error) {
 		return nil, errors.New("auth: Config.Keys is missing: make it with NewKeys")
 	}
 	cfg.setDefaults()
+	others, err := newIssuers(cfg.Issuers, cfg.FetchKeys, cfg.Now)
+	if err != nil {
+		return nil, err
+	}
 	count := &Counters{}
 	s := &Service{
-		store: cfg.Store, presence: cfg.Presence, keys: cfg.Keys,
+		store: cfg.Store, presence: cfg.Presence, keys: cfg.Keys, issuers: others,
 		access: cfg.AccessLifetime, refresh: cfg.RefreshLifetime, timeout: cfg.ActTimeout,
 		passwords: newPasswords(cfg.Hashing, cfg.Rand, count),
 		throttle:  newThrottle(cfg.Throttle),

@@ -30,6 +30,9 @@ func (s *Service) authenticate(ctx context.Context, token string, now time.Time)
 		}
 	}
 	c, err := s.keys.read(token, now)
+	if err != nil && len(s.issuers.list) > 0 && len(token) <= MaxToken {
+		return s.authenticateIssued(ctx, token, now)
+	}
 	if err != nil {
 		return Identity{}, err
 	}

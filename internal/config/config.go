@@ -114,6 +114,9 @@ type Config struct {
 	LogLevel  string `key:"log_level" reload:"yes" default:"info" choices:"debug,info,warn,error" help:"The least important log lines to write. debug has a line for every request."`
 	LogFormat string `key:"log_format" default:"auto" choices:"auto,text,json" help:"How to write them: text, json, or auto: text on a terminal, json elsewhere."`
 
+	// Issuers are the [[issuers]] tables of the file; see issuers.go.
+	Issuers []Issuer
+
 	sources map[string]Source
 }
 
@@ -174,6 +177,10 @@ func (c *Config) Effective() []Setting {
 	list := make([]Setting, 0, len(table))
 	for _, s := range table {
 		list = append(list, Setting{Key: s.key, Value: s.show(c), Source: c.SourceOf(s.key)})
+	}
+	for i := range c.Issuers {
+		key := "issuers." + c.Issuers[i].Name
+		list = append(list, Setting{Key: key, Value: c.Issuers[i].show(), Source: c.SourceOf(key)})
 	}
 	return list
 }

@@ -135,8 +135,12 @@ func (l *loader) file(path string) {
 	sort.Strings(keys)
 	for _, key := range keys {
 		from := Source{File, path + ": " + key}
+		if key == "issuers" {
+			l.issuers(path, tree[key])
+			continue
+		}
 		if _, _, ok := find(key); !ok {
-			l.refuse(key, from, "there is no such setting; the nearest is %s", nearest(key, names()))
+			l.refuse(key, from, "there is no such setting; the nearest is %s", nearest(key, append(names(), "issuers")))
 			continue
 		}
 		words, isList, err := fileWords(tree[key])

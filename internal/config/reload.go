@@ -3,6 +3,7 @@ package config
 import (
 	"maps"
 	"reflect"
+	"strings"
 )
 
 // Change is one setting that differs between what a server runs with and what is configured now. Secrets are
@@ -35,5 +36,16 @@ func (c *Config) Reload(next *Config) (merged *Config, changes []Change) {
 			}
 		}
 	}
+	if !reflect.DeepEqual(c.Issuers, next.Issuers) {
+		changes = append(changes, Change{Key: "issuers", From: showIssuers(c.Issuers), To: showIssuers(next.Issuers)})
+	}
 	return merged, changes
+}
+
+func showIssuers(list []Issuer) string {
+	words := make([]string, len(list))
+	for i := range list {
+		words[i] = list[i].Name + "(" + list[i].show() + ")"
+	}
+	return strings.Join(words, "; ")
 }

@@ -34,7 +34,7 @@ func buildTable() []setting {
 	t := reflect.TypeFor[Config]()
 	for i := range t.NumField() {
 		f := t.Field(i)
-		if !f.IsExported() {
+		if !f.IsExported() || f.Type == reflect.TypeFor[[]Issuer]() {
 			continue
 		}
 		row := setting{

@@ -562,6 +562,30 @@ export interface TokenList {
   items: Token[]
 }
 
+/** IdentityCheck asks whether a JWT would be let in. */
+export interface IdentityCheck {
+  /** The JWT, without Bearer. It is not kept. */
+  token: string
+}
+
+/** IdentityVerdict says whether, and if not, exactly why. */
+export interface IdentityVerdict {
+  accepted: boolean
+  /** The configured issuer that it is judged by; presence for tokens of this server; empty: none. */
+  issuer: string
+  /** The id of the user it would be. Empty: none, or one who would be made (provision). */
+  user: string
+  /** Why not: malformed, issuer, alg, kid, keys, signature, exp, nbf, iat, aud, claim, user, account, session, logged_out, type, unavailable. */
+  reason?: string
+  /** The same for people. */
+  detail?: string
+  alg: string
+  kid: string
+  iss: string
+  sub: string
+  expires_at: string | null
+}
+
 /** EditUser changes an account. What is absent stays as it is. */
 export interface EditUser {
   username?: string
