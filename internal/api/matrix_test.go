@@ -209,6 +209,10 @@ func (w *matrixWorld) ask(method, path, op string, actor rune) int {
 	if path == "/api/v1/jobs" && method == "POST" {
 		body = fmt.Sprintf(`{"act":"lift","ids":["%d"],"expected":1}`, target.id)
 	}
+	if method+" "+path == "POST /api/v1/users" {
+		body = fmt.Sprintf(`{"username":"made%d","password":%q}`, w.lastID, testPassword)
+		w.lastID++ // the account's
+	}
 	if strings.HasPrefix(path, "/api/v1/settings/timeouts") && (method == "PUT" || method == "POST") {
 		body = timeoutsBody
 	}

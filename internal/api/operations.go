@@ -28,6 +28,7 @@ func (h *Handler) register() {
 	h.registerViews()
 	h.registerTimeouts()
 	h.registerSystem()
+	h.registerCreate()
 	h.registerBackends()
 }
 

@@ -23,6 +23,18 @@ export type Cause =
 
 export type Role = 'user' | 'moderator' | 'admin'
 
+/** NewUser makes an account for somebody; it is not signed in by that. */
+export interface NewUser {
+  username: string
+  /** Absent: one is made up. */
+  email?: string
+  password: string
+  first_name?: string
+  last_name?: string
+  /** Absent: user. */
+  role?: Role
+}
+
 /** Act is what an admin does to an account. */
 export interface Act {
   /** What is done. trash can be undone by restore; delete and forget_history are for good. */
