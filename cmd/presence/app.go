@@ -37,7 +37,8 @@ const (
 // app of their own when no server runs, so that an act is the same code either way.
 type app struct {
 	cfg      *config.Config
-	settings atomic.Pointer[config.Config] // cfg, with what has changed since the start
+	settings atomic.Pointer[config.Config]     // cfg, with what has changed since the start
+	timeouts atomic.Pointer[presence.Timeouts] // what is in force, once something else than cfg's is
 	log      *slog.Logger
 	registry *prometheus.Registry
 	metrics  *metrics.Metrics

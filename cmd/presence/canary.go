@@ -32,7 +32,10 @@ func (a *app) canaries(public net.Addr) door {
 }
 
 func (a *app) timing() canary.Timing {
-	now := a.settings.Load()
+	now := timeoutsOf(a.cfg)
+	if set := a.timeouts.Load(); set != nil {
+		now = *set
+	}
 	return canary.Timing{HeartbeatInterval: now.HeartbeatInterval, OfflineAfter: now.OfflineAfter}
 }
 

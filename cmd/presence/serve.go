@@ -98,6 +98,7 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 		Version: build().Version, Origin: origin, Log: log,
 		Node: nodeName(cfg), OnJob: func(j wire.FeedJob) { feed.Job(j) },
 		Facts: known.tell, Configured: timeoutsOf(cfg), OnTimeouts: func(t presence.Timeouts) {
+			a.timeouts.Store(&t)
 			a.engine.SetPolicy(t.Policy())
 			contract.SetTold(compat.Told{
 				HeartbeatInterval: t.HeartbeatInterval, IdleAfter: t.IdleAfter, OfflineAfter: t.OfflineAfter, RefreshInterval: t.RefreshInterval,
