@@ -128,6 +128,7 @@ test('a heat map is walked by arrows, and every cell says what it is', async () 
   const view = render(
     <HeatMap
       label="week"
+      corner="day"
       tone="online"
       hint="mean"
       columns={['0', '1', '2'].map((name) => ({ name, shown: true }))}

@@ -13,6 +13,8 @@ export interface HeatCell {
 
 export interface HeatMapProps {
   readonly label: string
+  /** What the names of the rows are. */
+  readonly corner: string
   /** The hours' names; those that are not `shown` are only for who listens. */
   readonly columns: readonly { readonly name: string; readonly shown: boolean }[]
   readonly rows: readonly { readonly name: string; readonly cells: readonly HeatCell[] }[]
@@ -22,7 +24,7 @@ export interface HeatMapProps {
 }
 
 /** A grid of hours: arrows walk through it, each cell tells its value. Hours run from left to right in every language. */
-export function HeatMap({ label, columns, rows, tone, hint }: HeatMapProps) {
+export function HeatMap({ label, corner, columns, rows, tone, hint }: HeatMapProps) {
   const [at, setAt] = useState<readonly [number, number]>([0, 0])
   const [told, setTold] = useState<string | null>(null)
   const table = useRef<HTMLTableElement>(null)
@@ -61,7 +63,9 @@ export function HeatMap({ label, columns, rows, tone, hint }: HeatMapProps) {
       >
         <thead>
           <tr>
-            <td />
+            <th scope="col">
+              <span className="visually-hidden">{corner}</span>
+            </th>
             {columns.map((column) => (
               <th key={column.name} scope="col">
                 <span className={column.shown ? undefined : 'visually-hidden'}>{column.name}</span>

@@ -73,7 +73,9 @@ function Tile({ tone, name, value, values, means }: TileProps) {
         <Mark tone={tone} />
         {name}
       </h2>
-      <p className={css.number}>{value === undefined ? '–' : f.number(value)}</p>
+      <p className={css.number} data-number="">
+        {value === undefined ? '–' : f.number(value)}
+      </p>
       <Sparkline values={values} tone={tone} />
       <p className={css.means}>{means}</p>
       {before !== null && <p className={css.before}>{t('overview.hourAgo', { n: f.number(before) })}</p>}

@@ -36,6 +36,7 @@ export function WeekMap({ week, now, stale }: { readonly week: Week; readonly no
       }}
     >
       <HeatMap
+        corner={t('chart.day')}
         label={t('overview.week.label')}
         tone="online"
         hint={t('overview.week.mean', { n: weeks })}

@@ -24,7 +24,7 @@ export function Devices({ sessions, now, mayAct, onEnd, onKeep }: DevicesProps) 
         {sessions.map((one) => {
           const name = nameOf(one, t)
           return (
-            <li key={one.id} data-live={one.live || undefined}>
+            <li key={one.id} data-session={one.id} data-live={one.live || undefined}>
               <div className={css.deviceMain}>
                 <b>
                   <bdi>{name}</bdi>

@@ -229,6 +229,7 @@ function Month({ from, to, now, stretches }: UserTimelineProps & { readonly stre
   }, [from, to, Math.floor(now / (5 * MINUTE)), stretches, f, t])
   return (
     <HeatMap
+      corner={t('chart.day')}
       label={t('user.timeline.month.label')}
       tone="online"
       hint={t('user.timeline.month.label')}
