@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	mathrand "math/rand/v2"
 	"slices"
 	"strconv"
 
@@ -160,7 +161,9 @@ func (e *Engine) claim(ctx context.Context, st *stream, known string) (string, e
 // full lease: who is still there will say so.
 func (e *Engine) restore(ctx context.Context, st *stream) error {
 	wrote := 0
-	for _, sh := range st.shards {
+	first := mathrand.IntN(len(st.shards)) // nodes begin at different shards, and find done what others did
+	for i := range st.shards {
+		sh := st.shards[(first+i)%len(st.shards)]
 		there := map[presence.UserID]string{}
 		if err := e.scan(ctx, sh, func(id presence.UserID, blob string, _ *presence.State) { there[id] = blob }); err != nil {
 			return err
