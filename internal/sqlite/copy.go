@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	driver "modernc.org/sqlite"
@@ -16,8 +17,12 @@ import (
 // ErrDamaged is in the error about a file that cannot be trusted any more.
 var ErrDamaged = errors.New("the database file is damaged")
 
-// copyPages is how many pages are copied between two looks at the clock: four megabytes.
-const copyPages = 1024
+// copyPages is how many pages are copied at a time: a megabyte. After each the copy rests for copyRest times as
+// long as that took, so that those who work with the file have the disk for themselves most of the time.
+const (
+	copyPages = 256
+	copyRest  = 3
+)
 
 // Copy writes what a database file holds at this moment into a new file (mode 0600), and returns once that is
 // safe on disk, its name excepted, which is the caller's. Whoever works with the file goes on meanwhile, in this
@@ -75,12 +80,19 @@ func copyAll(ctx context.Context, conn any, to string) error {
 	if err != nil {
 		return err
 	}
-	for more := true; more && err == nil; {
-		if err = ctx.Err(); err == nil {
-			more, err = work.Step(copyPages)
+	for more := ctx.Err() == nil; more && err == nil; {
+		began := time.Now()
+		if more, err = work.Step(copyPages); more && err == nil {
+			rest := time.NewTimer(copyRest * time.Since(began))
+			select {
+			case <-rest.C:
+			case <-ctx.Done():
+				rest.Stop()
+			}
+			err = ctx.Err()
 		}
 	}
-	return errors.Join(err, work.Finish())
+	return errors.Join(ctx.Err(), err, work.Finish())
 }
 
 // Inspection is what was found in a database file.
