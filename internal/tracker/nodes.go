@@ -20,6 +20,11 @@ const (
 	lookAfter = 20 * time.Second
 )
 
+// sharedHistory is what a store must be able to say for that; every presence.SharedStore is.
+type sharedHistory interface {
+	Unrecorded(ctx context.Context, changes []presence.Change) ([]presence.Change, error)
+}
+
 // entrusted is a change that another node should be recording.
 type entrusted struct {
 	change presence.Change
@@ -40,7 +45,7 @@ func (r *recorder) entrustLocked(now time.Time, changes ...presence.Change) {
 // true: at the end of this node nobody may be left to do it.
 func (t *Tracker) lookAfterOthers(all bool) func(context.Context) error {
 	return func(ctx context.Context) error {
-		store, ok := t.store.(presence.SharedStore)
+		store, ok := t.store.(sharedHistory)
 		if ok && t.record.compare.Swap(false) {
 			if err := t.compareAll(ctx); err != nil {
 				t.record.compare.Store(true)
