@@ -105,11 +105,16 @@ export function Bars({ label, ats, step, kinds, counts, known, from, to, height 
               width={width}
             />
             <TimeAxis ticks={ticks} x={x} height={height} width={width} />
-            {ats.map((at, i) =>
-              known[i] === false ? (
-                <rect key={at} className={css.holeStep} x={x(at)} y={room.top} width={wide + 0.5} height={2 * half} />
-              ) : null,
-            )}
+            {runs(known).map(([first, end]) => (
+              <rect
+                key={first}
+                className={css.holeStep}
+                x={x(ats[first] ?? from)}
+                y={room.top}
+                width={(end - first) * wide}
+                height={2 * half}
+              />
+            ))}
             <g transform={`translate(${x(ats[0] ?? from)} 0)`}>{bars}</g>
             {here !== undefined && (
               <rect className={css.cursorStep} x={x(here)} y={room.top} width={Math.max(2, wide)} height={2 * half} />
@@ -122,4 +127,16 @@ export function Bars({ label, ats, step, kinds, counts, known, from, to, height 
       </p>
     </>
   )
+}
+
+/** Where steps that nobody saw begin and end. */
+export function runs(known: readonly boolean[]): [number, number][] {
+  const found: [number, number][] = []
+  known.forEach((seen, i) => {
+    const last = found[found.length - 1]
+    if (seen) return
+    if (last && last[1] === i) last[1] = i + 1
+    else found.push([i, i + 1])
+  })
+  return found
 }

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createReader, DAY, HOUR, MINUTE, ReadingProvider } from '../i18n'
 import { times } from '../i18n/en'
 import { createFormat, momentOf } from '../i18n/format'
+import { runs } from './bars'
 import { csv } from './csv'
 import { HeatMap } from './heatmap'
 import { areaPath, gaps, linePath, nearest, niceTicks, timeTicks } from './scale'
@@ -73,6 +74,14 @@ describe('a line', () => {
   test('is met at the nearest point', () => {
     expect([-5, 4, 6, 14, 99].map((at) => nearest([0, 10, 20], at))).toEqual([0, 0, 1, 1, 2])
   })
+})
+
+test('steps that nobody saw are one hole each time', () => {
+  expect(runs([false, false, true, false, true])).toEqual([
+    [0, 2],
+    [3, 4],
+  ])
+  expect(runs([true])).toEqual([])
 })
 
 describe('a CSV file', () => {
