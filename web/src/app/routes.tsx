@@ -46,4 +46,10 @@ export const routes: readonly Route[] = [
     nav: { text: 'nav.tokens', icon: 'tokens', key: 't', group: 'more' },
     admins: true,
   },
+  {
+    path: '/system',
+    Page: lazy(() => import('../pages/system')),
+    nav: { text: 'nav.system', icon: 'system', key: 'y', group: 'more' },
+    admins: true,
+  },
 ]

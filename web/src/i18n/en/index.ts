@@ -4,9 +4,10 @@ import { events } from './events'
 import { overview } from './overview'
 import { settings } from './settings'
 import { shell } from './shell'
+import { system } from './system'
 import { user } from './user'
 
 export { times } from './times'
 
 /** All English texts; their keys are the keys there are. */
-export const texts = { ...chart, ...common, ...events, ...overview, ...settings, ...shell, ...user } as const
+export const texts = { ...chart, ...common, ...events, ...overview, ...settings, ...shell, ...system, ...user } as const

@@ -5,8 +5,18 @@ import { events } from './events'
 import { overview } from './overview'
 import { settings } from './settings'
 import { shell } from './shell'
+import { system } from './system'
 import { user } from './user'
 
 export { times } from './times'
 
-export const texts: Translated = { ...chart, ...common, ...events, ...overview, ...settings, ...shell, ...user }
+export const texts: Translated = {
+  ...chart,
+  ...common,
+  ...events,
+  ...overview,
+  ...settings,
+  ...shell,
+  ...system,
+  ...user,
+}
