@@ -57,6 +57,7 @@ var mayImport = map[string][]string{
 	"deploy":              {"bench/child"},
 	"bench/crash":         {"", "bench/child", "internal/loadgen", "internal/sqlite"},
 	"bench/cluster":       {"", "internal/postgres"},
+	"bench/seed":          {"", "internal/sqlite"},
 	"bench/stall":         {"", "bench/child", "internal/loadgen", "internal/sqlite"},
 
 	"internal/forwardauth": {"", "internal/auth", "internal/tracker"},
