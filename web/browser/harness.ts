@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
@@ -64,7 +64,9 @@ export async function openHouse(o: HouseOptions = {}): Promise<House> {
   const listen = `127.0.0.1:${await freePort()}`
   const url = `http://${listen}`
   for (const [name, role] of Object.entries(o.people ?? {})) {
-    execFileSync(binary, ['user', 'create', name, '--role', role, '--password-stdin', '--data', data], { input: password })
+    execFileSync(binary, ['user', 'create', name, '--role', role, '--password-stdin', '--data', data], {
+      input: password,
+    })
   }
   if (o.seeded) {
     const admin = Object.keys(o.people ?? {})[0] ?? 'root'
@@ -159,6 +161,7 @@ export async function openContext(browser: Browser, look: Look = {}): Promise<Br
   })
   await context.addInitScript(
     ([language, theme]) => {
+      if (!location.protocol.startsWith('http')) return
       if (localStorage.getItem('presence.reading')) return
       localStorage.setItem('presence.reading', JSON.stringify({ language, zone: 'Asia/Kabul' }))
       localStorage.setItem('presence.shell', JSON.stringify({ theme }))
@@ -169,7 +172,8 @@ export async function openContext(browser: Browser, look: Look = {}): Promise<Br
   context.on('weberror', (e) => errors.push(String(e.error())))
   context.on('console', (m) => {
     // Who is not signed in yet asks once and is told so; a server that was killed does not answer.
-    if (m.type() === 'error' && !/401|Failed to load resource|WebSocket connection/.test(m.text())) errors.push(m.text())
+    if (m.type() === 'error' && !/401|Failed to load resource|WebSocket connection/.test(m.text()))
+      errors.push(m.text())
   })
   return Object.assign(context, { errors })
 }

@@ -135,13 +135,12 @@ export function Shell({ preferring }: { readonly preferring: ShellServices['pref
           <button
             type="button"
             className={styles.find}
-            aria-label={t('shell.palette')}
             aria-keyshortcuts="Control+K Meta+K"
             onClick={() => setOpen('palette')}
           >
             <Icon name="search" />
             <span>{t('shell.paletteHint')}</span>
-            <kbd>Ctrl K</kbd>
+            <kbd aria-hidden="true">Ctrl K</kbd>
           </button>
           <MenuButton
             kind="plain"

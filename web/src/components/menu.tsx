@@ -129,6 +129,7 @@ export function MenuPanel({ label, entries, from, onClose }: MenuPanelProps) {
 
 /** Below what it hangs from, or above where there is no room; always inside the window. */
 function place(menu: HTMLElement, from: At | Element): void {
+  if (matchMedia('(max-width: 40rem)').matches) return // a sheet from below
   const room = { w: document.documentElement.clientWidth, h: window.innerHeight }
   const box = from instanceof Element ? from.getBoundingClientRect() : new DOMRect(from.x, from.y, 0, 0)
   const { width, height } = menu.getBoundingClientRect()
@@ -145,6 +146,7 @@ export interface MenuButtonProps extends Omit<ButtonProps, 'onClick'> {
   readonly entries: readonly MenuEntry[]
   /** Told when the menu opens and closes. */
   readonly onOpen?: (open: boolean) => void
+  readonly 'data-testid'?: string
 }
 
 /** A button that opens a menu. Without children it is a picture with a label. */
@@ -176,7 +178,7 @@ export function MenuButton({ label, entries, children, icon, onOpen, ...rest }: 
       {children === undefined ? (
         <IconButton {...common} label={label} icon={icon ?? 'more'} />
       ) : (
-        <Button {...common} icon={icon} aria-label={label}>
+        <Button {...common} icon={icon}>
           {children}
         </Button>
       )}

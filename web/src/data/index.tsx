@@ -81,22 +81,7 @@ export function useRow(people: People, row: number): number {
 }
 
 /** The server's clock, once a second. It stands still while what is shown is not so. */
-export function useNow(): number {
-  const live = useLive()
-  return useSyncExternalStore(
-    (listener) => {
-      const timer = setInterval(listener, 1000)
-      const stop = live.truth.subscribe(listener)
-      return () => {
-        clearInterval(timer)
-        stop()
-      }
-    },
-    () => Math.floor(live.now() / 1000) * 1000,
-  )
-}
+export const useNow = (): number => useValue(useLive().clock)
 
-export type { Api, Query } from './api'
-export type { Event, Live, Truth } from './live'
 export { accountStatuses, type People, roles, statuses } from './people'
 export { ApiError, type Session } from './session'

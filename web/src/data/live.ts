@@ -6,7 +6,7 @@ import { createTokens } from '../../../sdk/src/token'
 import { createLink } from '../../../sdk/src/transport'
 import type { ConnectionState } from '../../../sdk/src/types'
 import { browserWorld, type World } from '../../../sdk/src/world'
-import type { FeedCounts, FeedHello, FeedUser, Roster, ServerFrame } from '../wire'
+import type { FeedCounts, FeedHello, FeedJob, FeedUser, Roster, ServerFrame } from '../wire'
 import type { Api } from './api'
 import { People } from './people'
 import type { Session } from './session'
@@ -37,6 +37,8 @@ interface Events {
   change: readonly Event[]
   /** Changes were lost, or the whole picture was taken again. */
   gap: undefined
+  /** How far an act on many accounts is. */
+  job: FeedJob
 }
 
 /**
@@ -49,6 +51,8 @@ export interface Live {
   readonly counts: Readable<FeedCounts | undefined>
   /** The server's clock. It stands still while what is shown is not so. */
   now(): number
+  /** The same to the second, for what ticks. */
+  readonly clock: Readable<number>
   /** What the server said about itself when we connected. */
   readonly hello: Readable<FeedHello | undefined>
   /** Whether the table of people is there: the first wish fetches it. */
@@ -182,6 +186,9 @@ export function createLive(session: Session, api: Api, world: World = pageWorld(
       case 'accounts':
         newest = f.version
         break
+      case 'job':
+        events.emit('job', f)
+        break
       case 'seen':
         if (!paused) people.seen(f)
         break
@@ -274,15 +281,35 @@ export function createLive(session: Session, api: Api, world: World = pageWorld(
     quiet = [...listen, () => clearInterval(timer)]
   }
 
+  const now = () => {
+    const t = truth.get()
+    return t.state === 'live' || !t.asOf ? world.now() + clock : t.asOf
+  }
+  const seconds = createSignal(0)
+  const tick = () => seconds.set(Math.floor(now() / 1000) * 1000)
+  let ticking = 0
+  let ticker: ReturnType<typeof setInterval> | undefined
+
   return {
     people,
     truth,
     counts,
     hello,
     ready,
-    now() {
-      const t = truth.get()
-      return t.state === 'live' || !t.asOf ? world.now() + clock : t.asOf
+    now,
+    clock: {
+      get() {
+        if (!ticking) tick()
+        return seconds.get()
+      },
+      subscribe(listener) {
+        if (!ticking++) ticker = setInterval(tick, 1000)
+        const stop = seconds.subscribe(listener)
+        return () => {
+          stop()
+          if (!--ticking) clearInterval(ticker)
+        }
+      },
     },
     want() {
       wanted = true

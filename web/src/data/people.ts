@@ -191,7 +191,9 @@ export class People {
       if (row === undefined) continue
       const lastSeen = f.ls[i] ?? 0
       const devices = f.devices[i] ?? 0
-      if (lastSeen <= at(this.lastSeen, row) && devices === this.devices[row]) continue
+      const held = f.held[i] ?? 0
+      if (lastSeen <= at(this.lastSeen, row) && devices === this.devices[row] && held === this.held[row]) continue
+      this.held[row] = held
       this.lastSeen[row] = Math.max(lastSeen, at(this.lastSeen, row))
       this.devices[row] = devices
       this.touch(row)

@@ -7,6 +7,7 @@ import { settings } from './settings'
 import { shell } from './shell'
 import { system } from './system'
 import { user } from './user'
+import { users } from './users'
 
 export { times } from './times'
 
@@ -18,5 +19,4 @@ export const texts: Translated = {
   ...settings,
   ...shell,
   ...system,
-  ...user,
-}
+  ...user, ...users }
