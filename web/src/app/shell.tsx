@@ -1,6 +1,6 @@
 import { type ReactNode, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter'
-import { Empty, Icon, MenuButton, Page } from '../components'
+import { classes, Empty, Icon, MenuButton, Page } from '../components'
 import { useLive, useMe, useServer } from '../data'
 import { languageNames, languages, useReader, useReading } from '../i18n'
 import { Announcer } from './announcer'
@@ -140,7 +140,9 @@ export function Shell({ preferring }: { readonly preferring: ShellServices['pref
           >
             <Icon name="search" />
             <span>{t('shell.paletteHint')}</span>
-            <kbd aria-hidden="true">Ctrl K</kbd>
+            <span className={classes(styles.kbd, styles.hint)} aria-hidden="true">
+              Ctrl K
+            </span>
           </button>
           <MenuButton
             kind="plain"

@@ -92,11 +92,26 @@ export default function UsersPage() {
       {used(filter).length ? t('users.match', { n: view.length }) : t('count.users', { n: view.length })}
     </span>
   )
+  // Beside the title, where it comes and goes without moving what is below the pointer.
+  const late = (behind.moved > 0 || behind.fresh > 0) && (
+    <span className={styles.behind} data-testid="behind">
+      {behind.moved > 0 && t('users.moved', { n: behind.moved })}{' '}
+      {behind.fresh > 0 && t('users.fresh', { n: behind.fresh })}
+      <Button kind="plain" onClick={view.settle} aria-keyshortcuts="s">
+        {t('users.sortNow')}
+      </Button>
+    </span>
+  )
   return (
     <Page
       full
       title={t('users.title')}
-      about={about}
+      about={
+        <>
+          {about}
+          {late}
+        </>
+      }
       acts={
         <>
           <SavedViews search={address.search} onMenu={setMenuOpen} />
@@ -144,17 +159,6 @@ export default function UsersPage() {
         <Filters address={address} filter={filter} onMenu={setMenuOpen} />
       </div>
       <div className={frame.frame}>
-        {(behind.moved > 0 || behind.fresh > 0) && (
-          <div className={styles.behind} data-testid="behind">
-            <span>
-              {behind.moved > 0 && t('users.moved', { n: behind.moved })}{' '}
-              {behind.fresh > 0 && t('users.fresh', { n: behind.fresh })}
-            </span>
-            <Button kind="plain" onClick={view.settle} aria-keyshortcuts="s">
-              {t('users.sortNow')}
-            </Button>
-          </div>
-        )}
         {ready instanceof Error ? (
           <Failed onRetry={live.want} />
         ) : !there ? (
