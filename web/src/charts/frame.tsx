@@ -80,7 +80,6 @@ export function ChartFrame({
 function Twin({ twin, title }: { readonly twin: TableTwin; readonly title: string }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must scroll by keyboard, too
-    // biome-ignore lint/a11y/useSemanticElements: the chart around it is the section
     <div className={css.chartTwin} tabIndex={0} role="region" aria-label={title}>
       <table>
         <thead>

@@ -83,5 +83,7 @@ export function useRow(people: People, row: number): number {
 /** The server's clock, once a second. It stands still while what is shown is not so. */
 export const useNow = (): number => useValue(useLive().clock)
 
+export type { Api, Query } from './api'
+export type { Event, Live, Truth } from './live'
 export { accountStatuses, type People, roles, statuses } from './people'
 export { ApiError, type Session } from './session'

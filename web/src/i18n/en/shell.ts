@@ -54,7 +54,7 @@ export const shell = {
   'door.username': 'Username',
   'door.email': 'Email',
   'door.password': 'Password',
-  'door.passwordHint': 'At least 8 characters.',
+  'door.passwordHint': 'At least eight characters.',
   'door.wrong': 'Nobody has this name and this password.',
   'door.notActive': 'This account is pending, suspended or banned.',
   'door.throttled': 'Too many attempts. Try again in {time}.',

@@ -129,7 +129,6 @@ function Ranges({ range, onRange }: { readonly range: Range; readonly onRange: (
     return one.endsWith('h') ? t('overview.range.hours', { n }) : t('overview.range.days', { n })
   }
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be laid out in a line
     <span className={css.ranges} role="group" aria-label={t('overview.range')}>
       {ranges.map((one) => (
         <button key={one} type="button" aria-pressed={one === range} onClick={() => isRange(one) && onRange(one)}>

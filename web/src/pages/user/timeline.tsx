@@ -50,7 +50,6 @@ export function UserTimeline(p: UserTimelineProps) {
       zone={f.zoneLabel(from)}
       controls={
         <span className={css.spanTools}>
-          {/* biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be laid out in a line */}
           <span className={css.spans} role="group" aria-label={t('user.timeline')}>
             {spans.map((one) => (
               <button key={one} type="button" aria-pressed={one === span} onClick={() => p.onSpan(one)}>
