@@ -5,7 +5,7 @@ TOOL    = $(GO) tool -modfile=tools/go.mod
 FUZZ   ?= 10000x
 COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null)
 
-.PHONY: help run cluster build assets test deps check lint sdk web browser fmt fuzz bench trials release clean
+.PHONY: help run cluster build assets test deps check lint sdk web browser browser-web fmt fuzz bench trials release clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -35,6 +35,10 @@ sdk: ## the TypeScript client: types, lint, tests, build, sizes
 
 web: ## the dashboard: types, lint, tests, build, sizes
 	cd web && npm ci --no-audit --no-fund --silent && npm run --silent check
+
+browser-web: build ## the dashboard in a real Chromium against the real server (SHOTS=dir keeps pictures)
+	$(GO) build -o bin/seed ./bench/seed
+	cd web && npm ci --no-audit --no-fund --silent && PRESENCE=$(CURDIR)/bin/presence PRESENCE_SEED=$(CURDIR)/bin/seed npm run test:browser
 
 browser: build ## the client in a real Chromium, against a fake feed and the real one (needs the package chromium)
 	cd sdk && SDK_SERVER=$(CURDIR)/bin/presence npm run test:browser
