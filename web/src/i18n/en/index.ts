@@ -11,4 +11,14 @@ import { users } from './users'
 export { times } from './times'
 
 /** All English texts; their keys are the keys there are. */
-export const texts = { ...chart, ...common, ...events, ...overview, ...settings, ...shell, ...system, ...user, ...users } as const
+export const texts = {
+  ...chart,
+  ...common,
+  ...events,
+  ...overview,
+  ...settings,
+  ...shell,
+  ...system,
+  ...user,
+  ...users,
+} as const

@@ -49,8 +49,7 @@ export const overview = {
   'overview.attention.webhooks': 'Webhooks fail',
   'overview.attention.system': 'A number of the system is beyond its limit',
 
-  'overview.agree':
-    'This page and the API count the same: {online} online, {away} away, {offline} offline at {time}.',
+  'overview.agree': 'This page and the API count the same: {online} online, {away} away, {offline} offline at {time}.',
   'overview.differ': 'The API counted {online} online, {away} away, {offline} offline at {time}.',
   'overview.empty': 'Nobody is here yet',
   'overview.empty.help': 'As soon as the first person signs in, they appear here by themselves.',

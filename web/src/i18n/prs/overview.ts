@@ -49,8 +49,7 @@ export const overview = {
   'overview.attention.webhooks': 'وب‌هوک‌ها ناکام می‌مانند',
   'overview.attention.system': 'یک عدد سیستم از حد گذشته است',
 
-  'overview.agree':
-    'این صفحه و API یکسان می‌شمارند: در {time} {online} آنلاین، {away} دور، {offline} آفلاین.',
+  'overview.agree': 'این صفحه و API یکسان می‌شمارند: در {time} {online} آنلاین، {away} دور، {offline} آفلاین.',
   'overview.differ': 'API در {time} {online} آنلاین، {away} دور و {offline} آفلاین شمرد.',
   'overview.empty': 'هنوز کسی اینجا نیست',
   'overview.empty.help': 'همین که اولین شخص وارد شود، خودش اینجا ظاهر می‌شود.',

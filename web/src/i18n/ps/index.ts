@@ -19,4 +19,6 @@ export const texts: Translated = {
   ...settings,
   ...shell,
   ...system,
-  ...user, ...users }
+  ...user,
+  ...users,
+}

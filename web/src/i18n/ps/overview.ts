@@ -49,8 +49,7 @@ export const overview = {
   'overview.attention.webhooks': 'ویب‌هوکونه پاتې راځي',
   'overview.attention.system': 'د سیستم یوه شمېره تر بریده اوښتې',
 
-  'overview.agree':
-    'دا پاڼه او API یو شان شمېري: په {time} {online} آنلاین، {away} لرې، {offline} آفلاین.',
+  'overview.agree': 'دا پاڼه او API یو شان شمېري: په {time} {online} آنلاین، {away} لرې، {offline} آفلاین.',
   'overview.differ': 'API په {time} {online} آنلاین، {away} لرې او {offline} آفلاین وشمېرل.',
   'overview.empty': 'لا څوک دلته نشته',
   'overview.empty.help': 'کله چې لومړی کس ننوځي، په خپله به دلته راښکاره شي.',
