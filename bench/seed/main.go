@@ -108,12 +108,37 @@ func seedOne(tx presence.Tx, i int, online bool, hash string, now time.Time) err
 type name struct{ latin, own string }
 
 var firstNames = []name{
-	{"zahra", "زهرا"}, {"farid", "فرید"}, {"omid", "امید"}, {"laila", "لیلا"}, {"karim", "کریم"}, {"nasrin", "نسرین"},
-	{"wali", "ولي"}, {"gul", "ګل"}, {"mariam", "مریم"}, {"yusuf", "یوسف"}, {"anna", "Anna"}, {"tariq", "طارق"},
-	{"shabnam", "شبنم"}, {"ehsan", "احسان"}, {"spozhmai", "سپوږمۍ"}, {"david", "David"}, {"rabia", "رابعه"},
+	{"zahra", "زهرا"},
+	{"farid", "فرید"},
+	{"omid", "امید"},
+	{"laila", "لیلا"},
+	{"karim", "کریم"},
+	{"nasrin", "نسرین"},
+	{"wali", "ولي"},
+	{"gul", "ګل"},
+	{"mariam", "مریم"},
+	{"yusuf", "یوسف"},
+	{"anna", "Anna"},
+	{"tariq", "طارق"},
+	{"shabnam", "شبنم"},
+	{"ehsan", "احسان"},
+	{"spozhmai", "سپوږمۍ"},
+	{"david", "David"},
+	{"rabia", "رابعه"},
 }
 
 var lastNames = []name{
-	{"noori", "نوری"}, {"safi", "صافی"}, {"popal", "پوپل"}, {"azizi", "عزیزی"}, {"rahimi", "رحیمی"}, {"stanekzai", "ستانکزی"},
-	{"wardak", "وردک"}, {"haidari", "حیدری"}, {"miller", "Miller"}, {"kakar", "کاکړ"}, {"ahmadi", "احمدی"}, {"barakzai", "بارکزی"}, {"sultani", "سلطانی"},
+	{"noori", "نوری"},
+	{"safi", "صافی"},
+	{"popal", "پوپل"},
+	{"azizi", "عزیزی"},
+	{"rahimi", "رحیمی"},
+	{"stanekzai", "ستانکزی"},
+	{"wardak", "وردک"},
+	{"haidari", "حیدری"},
+	{"miller", "Miller"},
+	{"kakar", "کاکړ"},
+	{"ahmadi", "احمدی"},
+	{"barakzai", "بارکزی"},
+	{"sultani", "سلطانی"},
 }
