@@ -11,12 +11,8 @@ import (
 	"github.com/offchat/presence/wire"
 )
 
-const (
-	// manyDevices is how many devices of one person are worth a look.
-	manyDevices = 4
-	// silentHours is how long somebody present may be silent by default.
-	silentHours = 4
-)
+// manyDevices is how many devices of one person are worth a look.
+const manyDevices = 4
 
 func (h *Handler) registerSystem() {
 	add(h, operation{
