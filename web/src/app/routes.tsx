@@ -47,6 +47,12 @@ export const routes: readonly Route[] = [
     admins: true,
   },
   {
+    path: '/webhooks',
+    Page: lazy(() => import('../pages/webhooks')),
+    nav: { text: 'nav.webhooks', icon: 'webhooks', key: 'w', group: 'more' },
+    admins: true,
+  },
+  {
     path: '/system',
     Page: lazy(() => import('../pages/system')),
     nav: { text: 'nav.system', icon: 'system', key: 'y', group: 'more' },

@@ -7,6 +7,7 @@ import { shell } from './shell'
 import { system } from './system'
 import { user } from './user'
 import { users } from './users'
+import { webhooks } from './webhooks'
 
 export { times } from './times'
 
@@ -21,4 +22,5 @@ export const texts = {
   ...system,
   ...user,
   ...users,
+  ...webhooks,
 } as const
