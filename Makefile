@@ -22,9 +22,9 @@ cluster: build ## three nodes behind nginx on this machine, with PostgreSQL and 
 assets: ## what browsers are given, built into internal/assets/dist (needs Node)
 	@scripts/assets.sh
 
-test: deps check browser ## everything: linters, all tests under the race detector, the client in a real browser
+test: deps check browser browser-web ## everything: linters, all tests under the race detector, client and dashboard in a real browser
 
-deps: ## install what the tests need and this machine lacks (PostgreSQL, Redis)
+deps: ## install what the tests need and this machine lacks (PostgreSQL, Redis, nginx, Prometheus, Chromium)
 	@scripts/test-deps.sh
 
 check: lint sdk web ## the fast subset for every commit: linters and all tests
@@ -38,7 +38,7 @@ web: ## the dashboard: types, lint, tests, build, sizes
 
 browser-web: build ## the dashboard in a real Chromium against the real server (SHOTS=dir keeps pictures)
 	$(GO) build -o bin/seed ./bench/seed
-	cd web && npm ci --no-audit --no-fund --silent && PRESENCE=$(CURDIR)/bin/presence PRESENCE_SEED=$(CURDIR)/bin/seed npm run test:browser
+	cd web && npm ci --no-audit --no-fund --silent && PRESENCE=$(CURDIR)/bin/presence SEED=$(CURDIR)/bin/seed npm run test:browser
 
 browser: build ## the client in a real Chromium, against a fake feed and the real one (needs the package chromium)
 	cd sdk && SDK_SERVER=$(CURDIR)/bin/presence npm run test:browser

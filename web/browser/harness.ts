@@ -10,7 +10,7 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 export const password = 'correct horse battery'
 
 const binary = process.env.PRESENCE ?? join(import.meta.dirname, '../../bin/presence')
-const seeder = process.env.PRESENCE_SEED ?? join(import.meta.dirname, '../../bin/seed')
+const seeder = process.env.SEED ?? join(import.meta.dirname, '../../bin/seed')
 const shots = process.env.SHOTS ?? join(tmpdir(), 'presence-shots')
 
 export interface House {

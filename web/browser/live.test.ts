@@ -178,6 +178,12 @@ test('when the server is gone the page says so, nothing ticks, and all is as bef
     () => truth(page),
     (t) => t === 'reconnecting',
   )
+  // A page that was busy may still take in what came before the end.
+  await later(1000)
+  await until(
+    () => truth(page),
+    (t) => t === 'reconnecting',
+  )
   expect(await page.innerText('[data-testid=truth]')).toMatch(/Reconnecting \(data as of \d\d:\d\d:\d\d\)/)
   const text = await page.innerText('[role=grid]')
   await later(1500)
