@@ -46,6 +46,7 @@ export const routes: readonly Route[] = [
     nav: { text: 'nav.tokens', icon: 'tokens', key: 't', group: 'more' },
     admins: true,
   },
+  { path: '/tv', Page: lazy(() => import('../pages/tv')), bare: true },
   {
     path: '/webhooks',
     Page: lazy(() => import('../pages/webhooks')),

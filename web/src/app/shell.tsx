@@ -36,6 +36,7 @@ export function Shell({ preferring }: { readonly preferring: ShellServices['pref
     }),
     [preferring],
   )
+  const bare = routes.some((r) => r.bare && r.path === path)
   const nav = routes.filter((r) => r.nav && (!r.admins || me.role === 'admin'))
 
   // A page that is opened begins at its top, and so does who listens to it.
@@ -110,6 +111,24 @@ export function Shell({ preferring }: { readonly preferring: ShellServices['pref
     ],
     [t, me.role],
   )
+
+  if (bare) {
+    return (
+      <ShellContext value={services}>
+        <Boundary key={path}>
+          <Suspense>
+            <Switch>
+              {routes.map(({ path, Page, admins }) => (
+                <Route key={path} path={path}>
+                  {admins && me.role !== 'admin' ? <AdminsOnly /> : <Page />}
+                </Route>
+              ))}
+            </Switch>
+          </Suspense>
+        </Boundary>
+      </ShellContext>
+    )
+  }
 
   return (
     <ShellContext value={services}>

@@ -6,6 +6,7 @@ import { overview } from './overview'
 import { settings } from './settings'
 import { shell } from './shell'
 import { system } from './system'
+import { tv } from './tv'
 import { user } from './user'
 import { users } from './users'
 import { webhooks } from './webhooks'
@@ -20,6 +21,7 @@ export const texts: Translated = {
   ...settings,
   ...shell,
   ...system,
+  ...tv,
   ...user,
   ...users,
   ...webhooks,

@@ -1,8 +1,8 @@
 import { useMemo } from 'react'
 import { Bars, type Cell, ChartFrame, type Kind, LegendItem } from '../../charts'
+import type { Range } from '../../data/history'
 import { type Key, useReading } from '../../i18n'
 import type { Concurrency } from '../../wire'
-import type { Range } from './data'
 import css from './overview.module.css'
 
 /**

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { isRange, tailOf } from '../../data/history'
 import { kinds } from './causes'
-import { isRange, tailOf } from './data'
 
 test('every cause of the wire has its place in the bars', () => {
   const causes = [

@@ -1,8 +1,8 @@
 import { useMemo } from 'react'
-import { type Cell, ChartFrame, LegendItem, type Line, Lines } from '../../charts'
+import { type Cell, ChartFrame, LegendItem, Lines } from '../../charts'
+import { isRange, presentOf, type Range, ranges, type Samples, tailOf } from '../../data/history'
 import { useReading } from '../../i18n'
 import type { Concurrency } from '../../wire'
-import { isRange, type Range, ranges, type Samples, tailOf } from './data'
 import css from './overview.module.css'
 
 export interface PeopleChartProps {
@@ -26,22 +26,7 @@ export function PeopleChart({ range, onRange, series, samples, now, stale }: Peo
   const { t, format: f } = useReading()
   const step = series.step_seconds * 1000
   const asOf = Date.parse(series.as_of)
-  const { ats, lines, steps } = useMemo(() => {
-    const steps = series.items.map((p) => ({ ...p, from: Date.parse(p.at) }))
-    // The step under way counts when something of it was recorded; what is missing of it is no gap.
-    if (steps[steps.length - 1]?.online === null) steps.pop()
-    const ats = steps.map((p) => (p.from + Math.min(p.from + step, asOf)) / 2)
-    const lines: Line[] = [
-      { key: 'online', tone: 'online', area: true, values: steps.map((p) => p.online) },
-      {
-        key: 'present',
-        tone: 'present',
-        values: steps.map((p) => (p.online === null || p.away === null ? null : p.online + p.away)),
-      },
-      { key: 'peak', tone: 'peak', values: steps.map((p) => p.peak_online) },
-    ]
-    return { ats, lines, steps }
-  }, [series])
+  const { ats, lines, steps } = useMemo(() => presentOf(series), [series])
   const last = steps.findLast((p) => p.online !== null)
   const tail = tailOf(samples, last ? Math.min(last.from + step, asOf) : 0, ['online', 'present'])
   const best = steps.reduce<{ n: number; at: number } | undefined>(

@@ -1,7 +1,7 @@
 import { type Cell, ChartFrame, HeatMap } from '../../charts'
+import { weeks } from '../../data/history'
 import { useReading } from '../../i18n'
 import type { Week } from '../../wire'
-import { weeks } from './data'
 
 const hours = Array.from({ length: 24 }, (_, hour) => hour)
 

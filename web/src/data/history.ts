@@ -1,8 +1,8 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
-import type { Tail } from '../../charts'
-import { useApi } from '../../data'
-import type { Concurrency, Counts, Week } from '../../wire'
+import type { Line, Tail } from '../charts'
+import type { Concurrency, Counts, Week } from '../wire'
+import { useApi } from '.'
 
 /** How far the charts look back, as the server calls it. */
 export const ranges = ['1h', '24h', '7d', '30d'] as const
@@ -98,4 +98,24 @@ export function tailOf(samples: Samples, after: number, names: readonly string[]
     ats: samples.ats.slice(from),
     values: Object.fromEntries(names.map((name, i) => [name, (samples.values[i] ?? []).slice(from)])),
   }
+}
+
+/** The lines of who was there. A step's mean stands in its middle. */
+export function presentOf(series: Concurrency) {
+  const step = series.step_seconds * 1000
+  const asOf = Date.parse(series.as_of)
+  const steps = series.items.map((p) => ({ ...p, from: Date.parse(p.at) }))
+  // The step under way counts when something of it was recorded; what is missing of it is no gap.
+  if (steps[steps.length - 1]?.online === null) steps.pop()
+  const ats = steps.map((p) => (p.from + Math.min(p.from + step, asOf)) / 2)
+  const lines: Line[] = [
+    { key: 'online', tone: 'online', area: true, values: steps.map((p) => p.online) },
+    {
+      key: 'present',
+      tone: 'present',
+      values: steps.map((p) => (p.online === null || p.away === null ? null : p.online + p.away)),
+    },
+    { key: 'peak', tone: 'peak', values: steps.map((p) => p.peak_online) },
+  ]
+  return { ats, lines, steps }
 }
