@@ -48,7 +48,8 @@ export default function SystemPage() {
             </Item>
             <Item name={t('system.uptime')}>{f.durationLong(told.uptime_seconds * SECOND)}</Item>
           </dl>
-          <section className={css.panel} aria-labelledby="facts" data-stale={system.isError || undefined}>
+          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the page scrolls by keys, and there is nothing else on it to stand on */}
+          <section className={css.panel} tabIndex={0} aria-labelledby="facts" data-stale={system.isError || undefined}>
             <header className={css.head}>
               <h2 id="facts">{t('system.facts')}</h2>
               <p data-bad={bad > 0 || undefined}>{bad ? t('system.look', { n: bad }) : t('system.well')}</p>
