@@ -7,7 +7,19 @@ import { enter, type House, openBrowser, openContext, openHouse, shot } from './
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 /** Every page; a new one belongs here. */
-const pages = ['/', '/users', '/users?q=nobody-at-all', '/nowhere']
+const pages = [
+  '/',
+  '/users',
+  '/users?q=nobody-at-all',
+  '/events',
+  '/audit',
+  '/settings',
+  '/tokens',
+  '/webhooks',
+  '/system',
+  '/tv',
+  '/nowhere',
+]
 
 let browser: Browser
 let house: House
@@ -34,7 +46,7 @@ async function findings(page: Page): Promise<string[]> {
 }
 
 const settled = (page: Page) =>
-  page.waitForSelector('h1, h2').then(() => page.waitForLoadState('networkidle').catch(() => undefined))
+  page.waitForSelector('h1, h2').then(() => page.waitForLoadState('load').catch(() => undefined))
 
 describe.each(['light', 'dark'] as const)('%s', (theme) => {
   test.each(['en', 'ps', 'prs'] as const)(

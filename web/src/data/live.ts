@@ -234,6 +234,7 @@ export function createLive(session: Session, api: Api, world: World = pageWorld(
     const asOf = cursor?.epoch
     try {
       const roster = await api.get<Roster>('/roster', all ? {} : some ? { since: version } : { ids: ids.join() })
+      if (paused) return // what was asked for before the pause comes after it: asked for again when it ends
       people.take(roster)
       if (!ids.length) version = roster.version
       for (const id of ids) strangers.delete(id)

@@ -37,7 +37,7 @@ export default function SettingsPage() {
         </p>
         {settings.data?.server?.length ? (
           // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be scrolled by keys
-          <section className={css.scroll} tabIndex={0} aria-label={t('settings.server')}>
+          <div className={css.scroll} tabIndex={0} role="group" aria-label={t('settings.value')}>
             <table className={css.table}>
               <thead>
                 <tr>
@@ -60,7 +60,7 @@ export default function SettingsPage() {
                 ))}
               </tbody>
             </table>
-          </section>
+          </div>
         ) : settings.isError ? (
           <Failed onRetry={() => void settings.refetch()} />
         ) : (
