@@ -290,6 +290,7 @@ export function createLive(session: Session, api: Api, world: World = pageWorld(
   const tick = () => seconds.set(Math.floor(now() / 1000) * 1000)
   let ticking = 0
   let ticker: ReturnType<typeof setInterval> | undefined
+  truth.subscribe(tick) // what stands still stands still at once, not at the next second
 
   return {
     people,
