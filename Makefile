@@ -28,7 +28,10 @@ deps: ## install what the tests need and this machine lacks (PostgreSQL, Redis, 
 	@scripts/test-deps.sh
 
 check: lint sdk web ## the fast subset for every commit: linters and all tests
-	$(GO) test -race -shuffle=on ./...
+	@mkdir -p bin
+	$(TOOL) gotestsum --format pkgname --format-hide-empty-pkg --rerun-fails=1 --rerun-fails-max-failures=3 --rerun-fails-run-root-test \
+		--rerun-fails-abort-on-data-race --rerun-fails-report=bin/unsteady --packages=./... -- -race -shuffle=on -timeout 20m
+	@if [ -s bin/unsteady ]; then echo 'passed at the second try only (a bug: find its cause):'; cat bin/unsteady; fi
 
 sdk: ## the TypeScript client: types, lint, tests, build, sizes
 	cd sdk && npm ci --no-audit --no-fund --silent && npm run --silent check
