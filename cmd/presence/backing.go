@@ -84,7 +84,7 @@ func openBacking(ctx context.Context, cfg *config.Config, dir dataDir, m *metric
 }
 
 func (b *backing) openSQLite(ctx context.Context, cfg *config.Config, dir dataDir, m *metrics.Metrics, log *slog.Logger) error {
-	store, err := sqlite.Open(ctx, dir.database(), sqlite.Options{Log: log})
+	store, err := sqlite.Open(ctx, dir.database(), sqlite.Options{Log: log, BeforeUpgrade: backupBefore(cfg, log)})
 	if err != nil {
 		return err
 	}

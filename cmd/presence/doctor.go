@@ -181,7 +181,7 @@ func lookAtSQLite(ctx context.Context, cfg *config.Config, running bool) doctor.
 	case found.Newer():
 		return doctor.Bad(name, "install the newer version", "a newer version of this program wrote it (tables %d, known are %d)", found.Schema, found.Known)
 	case found.Schema < found.Known:
-		return doctor.Odd(name, "presence backup create, then start the server", "its tables are of an older version (%d, known are %d): the next start brings them up to date", found.Schema, found.Known)
+		return doctor.Odd(name, "presence upgrade --check", "its tables are of an older version (%d, known are %d): the next start brings them up to date", found.Schema, found.Known)
 	}
 	return doctor.Fine(name, "%s is whole: %d users, %s", path, found.Rows["users"], megabytes(info.Size()))
 }

@@ -41,6 +41,7 @@ type commands struct {
 	Webhook     webhookCmd     `cmd:"" help:"Make and watch webhooks: other servers that are told what happens."`
 	Import      importCmd      `cmd:"" help:"Carry over the data of another system."`
 	Migrate     migrateCmd     `cmd:"" help:"Carry everything from the embedded database into PostgreSQL."`
+	Upgrade     upgradeCmd     `cmd:"" help:"Bring the data to this version before the server starts, or see what that would do."`
 	Doctor      doctorCmd      `cmd:"" help:"Look at everything that usually goes wrong, and say what helps."`
 	Support     supportCmd     `cmd:"" help:"Collect what somebody needs who helps you."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running server whether it is well."`
@@ -139,7 +140,7 @@ func newParser(p *process) (*kong.Kong, error) {
 	cli.Config.Check.settingFlags = allSettings()
 	cli.Import.Django.settingFlags = allSettings()
 	for _, flags := range []*settingFlags{
-		&cli.Doctor.settingFlags, &cli.Support.Bundle.settingFlags,
+		&cli.Upgrade.settingFlags, &cli.Doctor.settingFlags, &cli.Support.Bundle.settingFlags,
 		&cli.Backup.Create.settingFlags, &cli.Backup.List.settingFlags, &cli.Backup.Verify.settingFlags, &cli.Backup.Restore.settingFlags,
 	} {
 		*flags = allSettings()

@@ -56,6 +56,8 @@ type Source struct {
 	Program string
 	// Free tells how much room there is at a path; nil: that is not known.
 	Free func(path string) (free uint64, err error)
+	// Why is what it is made for, such as an upgrade; empty: nothing in particular.
+	Why string
 }
 
 // Manifest says what a backup is.
@@ -63,6 +65,7 @@ type Manifest struct {
 	Format  int       `json:"format"`
 	MadeAt  time.Time `json:"made_at"`
 	Program string    `json:"program"`
+	Why     string    `json:"why,omitempty"`
 	// Schema is the newest migration that the database has seen.
 	Schema int64            `json:"schema"`
 	Files  []File           `json:"files"`
@@ -133,7 +136,7 @@ func Create(ctx context.Context, from Source, dir string, now time.Time) (made B
 	if err != nil {
 		return made, fmt.Errorf("check the copy: %w", err)
 	}
-	made.Manifest = Manifest{Format: format, MadeAt: now.UTC().Truncate(time.Second), Program: from.Program, Schema: found.Schema, Rows: found.Rows}
+	made.Manifest = Manifest{Format: format, MadeAt: now.UTC().Truncate(time.Second), Program: from.Program, Why: from.Why, Schema: found.Schema, Rows: found.Rows}
 	for _, name := range files {
 		one, err := describe(work, name)
 		if err != nil {
@@ -233,17 +236,8 @@ func Prune(dir string, keep int, now time.Time) (removed []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	good := 0
-	for _, one := range list {
-		if one.Problem != "" {
-			continue
-		}
-		if good++; good > keep {
-			if err := os.RemoveAll(one.Path); err != nil {
-				return removed, err
-			}
-			removed = append(removed, one.Path)
-		}
+	if removed, err = removeBut(list, keep); err != nil {
+		return removed, err
 	}
 	entries, err := os.ReadDir(dir)
 	for _, entry := range entries {
@@ -256,6 +250,33 @@ func Prune(dir string, keep int, now time.Time) (removed []string, err error) {
 		err = nil
 	}
 	return removed, err
+}
+
+// PruneAlike removes the oldest good backups that were made for one reason but for so many: what fails again and again
+// must not fill the disk with its backups.
+func PruneAlike(dir, why string, keep int) (removed []string, err error) {
+	list, err := List(dir)
+	if err != nil {
+		return nil, err
+	}
+	return removeBut(slices.DeleteFunc(list, func(b Backup) bool { return b.Why != why }), keep)
+}
+
+// removeBut removes good backups of a list, newest first, but for the first so many.
+func removeBut(list []Backup, keep int) (removed []string, err error) {
+	good := 0
+	for _, one := range list {
+		if one.Problem != "" {
+			continue
+		}
+		if good++; good > keep {
+			if err := os.RemoveAll(one.Path); err != nil {
+				return removed, err
+			}
+			removed = append(removed, one.Path)
+		}
+	}
+	return removed, nil
 }
 
 // Verify reads a backup whole: every checksum, the database's structure, and its rows.

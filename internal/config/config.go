@@ -100,6 +100,8 @@ type Config struct {
 	BackupEvery time.Duration `key:"backup_every" default:"24h" min:"0s" max:"365d" help:"How often the server backs its data up; 0s: never."`
 	BackupKeep  int           `key:"backup_keep" default:"7" low:"1" high:"1000" help:"How many of its backups stay."`
 	BackupDir   string        `key:"backup_dir" as:"path" help:"Directory of the backups. Default: backups in the data directory; another disk is better."`
+	// BackupBeforeUpgrade is the way back from an upgrade that disappoints.
+	BackupBeforeUpgrade string `key:"backup_before_upgrade" default:"on" choices:"on,off" help:"Make a backup before a new version changes the tables of the embedded database; when that fails, the start does."`
 
 	// WebhookAllowNetworks opens networks to webhooks that are closed to them: a receiver beside us, or in tests.
 	WebhookAllowNetworks []netip.Prefix `key:"webhook_allow_networks" help:"Networks that webhooks may lead to although they are not public ones, such as 10.0.0.0/8,127.0.0.1; also without TLS. Whoever may make webhooks can then send requests into them."`

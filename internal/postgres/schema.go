@@ -43,7 +43,7 @@ func prepareSchema(ctx context.Context, config *pgx.ConnConfig, log *slog.Logger
 	defer db.Close()
 	current, err := checkVersion(ctx, conn, known(provider))
 	if err == nil && !current {
-		err = migrate(ctx, conn, provider)
+		err = migrate(ctx, conn, provider, log)
 	}
 	if err != nil {
 		return err
@@ -122,7 +122,7 @@ func checkVersion(ctx context.Context, conn *pgx.Conn, known int64) (current boo
 
 // migrate brings the tables up to date, while other nodes that start wait: the lock lies in a transaction, so
 // that it is good through a pooler too and goes with whoever holds it.
-func migrate(ctx context.Context, conn *pgx.Conn, provider *goose.Provider) error {
+func migrate(ctx context.Context, conn *pgx.Conn, provider *goose.Provider, log *slog.Logger) error {
 	lock, err := conn.Begin(ctx)
 	if err != nil {
 		return err
@@ -138,6 +138,9 @@ func migrate(ctx context.Context, conn *pgx.Conn, provider *goose.Provider) erro
 	}
 	if current, err := checkVersion(ctx, conn, known(provider)); err != nil || current {
 		return err // another node has done it
+	}
+	if err := tellUpgrade(ctx, conn, known(provider), log); err != nil {
+		return err
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)

@@ -168,12 +168,37 @@ func (i *Inspection) count(ctx context.Context, db *sql.DB) error {
 		delete(i.Rows, goose.DefaultTablename)
 		err = db.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM "+goose.DefaultTablename+" WHERE is_applied").Scan(&i.Schema)
 	}
-	i.Known = knownSchema()
+	i.Known = KnownSchema()
 	return err
 }
 
-// knownSchema is the newest migration of this program.
-func knownSchema() (newest int64) {
+// Schema returns the newest migration that a database file has seen and the newest that this program knows. It looks at
+// nothing else, whoever works with the file, and changes nothing in it.
+func Schema(ctx context.Context, path string) (applied, known int64, err error) {
+	if err := checkMagic(path); err != nil {
+		return 0, 0, err
+	}
+	file := dataFile{}
+	if file.path, err = filepath.Abs(path); err != nil {
+		return 0, 0, err
+	}
+	db, err := sql.Open("sqlite", file.dsn("_query_only=1"))
+	if err != nil {
+		return 0, 0, err
+	}
+	defer db.Close()
+	if err := checkOwner(ctx, db, file); err != nil {
+		return 0, 0, err
+	}
+	applied, err = checkVersion(ctx, db, file)
+	if applied > KnownSchema() {
+		err = nil // whoever asks sees it
+	}
+	return applied, KnownSchema(), err
+}
+
+// KnownSchema is the newest migration of this program.
+func KnownSchema() (newest int64) {
 	files, err := migrations.ReadDir("migrations")
 	if err != nil {
 		return 0

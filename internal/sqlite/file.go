@@ -114,7 +114,7 @@ func (f dataFile) dsn(settings string) string {
 }
 
 // prepareSchema checks the file, brings its tables up to date and returns the writer's connection.
-func prepareSchema(ctx context.Context, db *sql.DB, file dataFile) (*sql.Conn, error) {
+func prepareSchema(ctx context.Context, db *sql.DB, file dataFile, opts Options) (*sql.Conn, error) {
 	if err := checkOwner(ctx, db, file); err != nil {
 		return nil, err
 	}
@@ -123,13 +123,18 @@ func prepareSchema(ctx context.Context, db *sql.DB, file dataFile) (*sql.Conn, e
 			return nil, err
 		}
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, must(fs.Sub(migrations, "migrations")),
-		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	provider, err := newProvider(db)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkVersion(ctx, db, provider, file); err != nil {
+	applied, err := checkVersion(ctx, db, file)
+	if err != nil {
 		return nil, err
+	}
+	if applied > 0 && applied < KnownSchema() && opts.BeforeUpgrade != nil {
+		if err := opts.BeforeUpgrade(ctx, applied, KnownSchema()); err != nil {
+			return nil, err
+		}
 	}
 	if _, err := db.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
 		return nil, asDamage(file.path, err)
@@ -148,6 +153,27 @@ func prepareSchema(ctx context.Context, db *sql.DB, file dataFile) (*sql.Conn, e
 		return nil, errors.Join(fmt.Errorf("seal the audit of %s: %w", file.path, err), conn.Close())
 	}
 	return conn, nil
+}
+
+func newProvider(db *sql.DB) (*goose.Provider, error) {
+	return goose.NewProvider(goose.DialectSQLite3, db, must(fs.Sub(migrations, "migrations")),
+		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+}
+
+// DowngradeForTest takes the newest migrations of a file that nobody has open back, down to one: what an older
+// version of this program would have left.
+func DowngradeForTest(ctx context.Context, path string, to int64) error {
+	db, err := sql.Open("sqlite", (dataFile{path: path}).dsn(writing))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	provider, err := newProvider(db)
+	if err != nil {
+		return err
+	}
+	_, err = provider.DownTo(ctx, to)
+	return err
 }
 
 // checkOwner refuses files of other programs. A file without tables is one whose first start was cut short.
@@ -177,28 +203,24 @@ func checkPages(ctx context.Context, db *sql.DB, path string) error {
 	return nil
 }
 
-// checkVersion refuses tables that are newer than this program.
-func checkVersion(ctx context.Context, db *sql.DB, provider *goose.Provider, file dataFile) error {
-	var known int64
-	for _, source := range provider.ListSources() {
-		known = max(known, source.Version)
-	}
+// checkVersion returns the newest migration that the file has seen, 0 for none, and refuses tables that are newer
+// than this program.
+func checkVersion(ctx context.Context, db *sql.DB, file dataFile) (applied int64, err error) {
 	var has bool
-	err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE name = ?", goose.DefaultTablename).Scan(&has)
+	err = db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE name = ?", goose.DefaultTablename).Scan(&has)
 	if err != nil || !has {
-		return asDamage(file.path, err)
+		return 0, asDamage(file.path, err)
 	}
-	var applied int64
 	err = db.QueryRowContext(ctx,
 		"SELECT coalesce(max(version_id), 0) FROM "+goose.DefaultTablename+" WHERE is_applied").Scan(&applied)
 	if err != nil {
-		return asDamage(file.path, err)
+		return 0, asDamage(file.path, err)
 	}
-	if applied > known {
-		return fmt.Errorf("%s was written by a newer version of this program (tables %d, known are %d); "+
+	if known := KnownSchema(); applied > known {
+		return applied, fmt.Errorf("%s was written by a newer version of this program (tables %d, known are %d); "+
 			"start that version", file.path, applied, known)
 	}
-	return nil
+	return applied, nil
 }
 
 // asDamage says in plain words what SQLite reports of a broken file.

@@ -27,6 +27,9 @@ type Options struct {
 	Readers int
 	// Patience is how long a write waits for its turn before it is Unavailable. Default 5 s.
 	Patience time.Duration
+	// BeforeUpgrade, if there is one, is called before the tables of a file that has some are brought from one
+	// migration to another, while they are as they were. Its error keeps the file as it is, and Open returns it.
+	BeforeUpgrade func(ctx context.Context, from, to int64) error
 }
 
 func (o Options) withDefaults() Options {
@@ -90,7 +93,7 @@ func open(ctx context.Context, file dataFile, opts Options) (*Store, error) {
 		return nil, err
 	}
 	writeDB.SetMaxOpenConns(1)
-	conn, err := prepareSchema(ctx, writeDB, file)
+	conn, err := prepareSchema(ctx, writeDB, file, opts)
 	if err != nil {
 		return nil, errors.Join(err, writeDB.Close())
 	}
