@@ -3,12 +3,15 @@
 # times and build ids do not get in. Needs Go and Node; gets nfpm (packages) and cyclonedx-gomod (SBOM) as Go modules.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# What whoever builds keeps to themselves must not show in the modes of what is built.
+umask 022
+chmod -R go=u,go-w README.md CHANGELOG.md deploy
 
 version=${1:-$(git describe --tags --always --dirty 2> /dev/null | sed 's/^v//')}
 commit=$(git rev-parse HEAD)
 export SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE=$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)
-targets=${TARGETS:-linux/amd64 linux/arm64 darwin/arm64 windows/amd64}
+targets=${TARGETS:-linux/amd64 linux/arm64 darwin/amd64 darwin/arm64}
 nfpm=github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.41.0
 sbom=github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 
@@ -21,7 +24,7 @@ trap 'rm -rf "$stage"' EXIT
 pack() {
   local archive=$1 dir=$2
   shift 2
-  tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner -C "$dir" -cf - "$@" | gzip -9n > "$archive"
+  tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --mode=go=u,go-w -C "$dir" -cf - "$@" | gzip -9n > "$archive"
 }
 
 echo "presence $version ($commit)"
@@ -37,15 +40,13 @@ mkdir -p "$stage/completion"
 
 for target in $targets; do
   os=${target%/*} arch=${target#*/}
-  name=presence
-  [ "$os" != windows ] || name=presence.exe
   echo "  $target"
   GOOS=$os GOARCH=$arch CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags assets \
-    -ldflags "-s -w -buildid= -X main.version=$version -X main.commit=$commit" -o "$stage/$os-$arch/$name" ./cmd/presence
+    -ldflags "-s -w -buildid= -X main.version=$version -X main.commit=$commit" -o "$stage/$os-$arch/presence" ./cmd/presence
   cp README.md CHANGELOG.md "$stage/$os-$arch/"
   cp "$stage/presence.1.gz" "$stage/$os-$arch/"
   cp -r "$stage/completion" "$stage/$os-$arch/"
-  pack "dist/presence-$version-$os-$arch.tar.gz" "$stage/$os-$arch" "$name" README.md CHANGELOG.md presence.1.gz completion
+  pack "dist/presence-$version-$os-$arch.tar.gz" "$stage/$os-$arch" presence README.md CHANGELOG.md presence.1.gz completion
   if [ "$os" = linux ]; then
     cp "$stage/$os-$arch/presence" "$stage/presence"
     for kind in deb rpm; do
