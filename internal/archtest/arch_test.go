@@ -20,8 +20,9 @@ const module = "github.com/offchat/presence"
 // mayImport says which of our packages each of our packages may import. "" is the root package.
 var mayImport = map[string][]string{
 	"":                    {},
-	"internal/memory":     {"", "internal/metrics"},
-	"internal/valkey":     {"", "internal/metrics"},
+	"internal/changes":    {""},
+	"internal/memory":     {"", "internal/changes", "internal/metrics"},
+	"internal/valkey":     {"", "internal/changes", "internal/metrics"},
 	"internal/sqlite":     {"", "internal/metrics"},
 	"internal/postgres":   {"", "internal/metrics"},
 	"internal/tracker":    {"", "internal/metrics"},

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/offchat/presence"
+	"github.com/offchat/presence/internal/changes"
 )
 
 // Tick is how often due leases are looked for: nobody is told offline later than this after the lease ended.
@@ -28,11 +29,12 @@ const Tick = 100 * time.Millisecond
 // Engine is an embedded presence.Engine and presence.Checkpointer. Make one with New and let Run run.
 type Engine struct {
 	// Static after construction.
-	node   string
-	now    func() time.Time
-	start  time.Time
-	log    *changeLog
-	notice *slog.Logger
+	node    string
+	now     func() time.Time
+	start   time.Time
+	history int
+	log     *changes.Log
+	notice  *slog.Logger
 
 	policy atomic.Pointer[presence.Policy] // replaced, never modified
 
@@ -80,14 +82,14 @@ func WithLog(log *slog.Logger) Option { return func(e *Engine) { e.notice = log 
 func WithLateness(told func(time.Duration)) Option { return func(e *Engine) { e.late = told } }
 
 // WithHistory bounds how many changes the log keeps for readers that fall behind (default 131,072).
-func WithHistory(changes int) Option { return func(e *Engine) { e.log.limit = max(changes, 1) } }
+func WithHistory(limit int) Option { return func(e *Engine) { e.history = limit } }
 
 // New makes an empty engine. Its lease clock stands still until Run runs.
 func New(policy presence.Policy, options ...Option) *Engine {
 	var epoch [8]byte
 	rand.Read(epoch[:]) // never fails (crypto/rand)
 	e := &Engine{
-		now: time.Now, log: newChangeLog(binary.BigEndian.Uint64(epoch[:])),
+		now: time.Now, history: changes.DefaultHistory,
 		notice: slog.New(slog.DiscardHandler), late: func(time.Duration) {},
 	}
 	e.policy.Store(&policy)
@@ -96,6 +98,7 @@ func New(policy presence.Policy, options ...Option) *Engine {
 	for _, apply := range options {
 		apply(e)
 	}
+	e.log = changes.New(binary.BigEndian.Uint64(epoch[:]), e.history)
 	return e
 }
 
@@ -138,17 +141,17 @@ func (e *Engine) applyLocked(p *page, slot int, s presence.Signal, now time.Dura
 	for _, id := range s.Closes(before) {
 		p.graves.add(id, now)
 	}
-	known := p.users[slot].known
+	was := p.shownLocked(slot)
 	p.storeLocked(slot, &after)
-	switch {
-	case s.Kind == presence.Deleted:
+	if s.Kind == presence.Deleted {
 		p.users[slot] = user{session: session{next: none}}
-		e.log.forget(known, changed, change, e.node)
-	case changed:
-		e.log.append(known, change, e.node)
-	case !known:
-		e.log.introduce(after.Status)
 	}
+	if !changed {
+		e.log.Move(was, p.shownLocked(slot))
+		return
+	}
+	change.Node = e.node
+	e.log.Tell(was, p.shownLocked(slot), change)
 }
 
 // Load implements presence.Engine.
@@ -157,12 +160,10 @@ func (e *Engine) Load(_ context.Context, users iter.Seq[presence.Record]) error 
 	for r := range users {
 		p, slot := e.page(r.User)
 		p.mu.Lock()
-		if p.users[slot].known {
-			e.log.withdraw(p.users[slot].status)
-		}
+		was := p.shownLocked(slot)
 		state := r.State(now + e.policy.Load().OfflineAfter)
 		p.storeLocked(slot, &state)
-		e.log.introduce(state.Status)
+		e.log.Move(was, state.Status)
 		p.mu.Unlock()
 	}
 	return nil
@@ -208,11 +209,11 @@ func (e *Engine) Devices(_ context.Context, users []presence.UserID) ([]int, err
 }
 
 // Counts implements presence.Engine.
-func (e *Engine) Counts(context.Context) (presence.Counts, error) { return e.log.counted(), nil }
+func (e *Engine) Counts(context.Context) (presence.Counts, error) { return e.log.Counts(), nil }
 
 // Snapshot implements presence.Engine. Pages are read one at a time while others move on.
 func (e *Engine) Snapshot(context.Context) (presence.Cursor, iter.Seq[presence.Presence], error) {
-	cursor := e.log.cursor()
+	cursor := e.log.Cursor()
 	return cursor, func(yield func(presence.Presence) bool) {
 		buffer, now := make([]presence.Presence, 0, pageSize), e.now().UnixMicro()
 		for _, p := range e.pages.Load().inOrder {
@@ -228,7 +229,7 @@ func (e *Engine) Snapshot(context.Context) (presence.Cursor, iter.Seq[presence.P
 
 // Changes implements presence.Engine.
 func (e *Engine) Changes(ctx context.Context, after presence.Cursor, limit int) ([]presence.Change, error) {
-	return e.log.after(ctx, after, limit)
+	return e.log.After(ctx, after, limit)
 }
 
 // clock is the reading of the lease clock at a moment. Between a stall and the tick that notices it, the

@@ -104,7 +104,7 @@ func (e *Engine) allowed(pages []*page, now time.Duration) bool {
 	for _, p := range pages {
 		falling += p.falling(now + e.policy.Load().BreakerWindow())
 	}
-	counts := e.log.counted()
+	counts := e.log.Counts()
 	if !e.breaker.Judge(now, e.policy.Load().OfflineAfter, falling, counts.Online+counts.Away) {
 		return true
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/offchat/presence"
+	"github.com/offchat/presence/internal/changes"
 )
 
 const (
@@ -73,6 +74,14 @@ func newPage(number uint64) *page {
 		p.users[i].next = none
 	}
 	return p
+}
+
+// shownLocked is the status the user is shown with, or changes.Nobody.
+func (p *page) shownLocked(slot int) presence.Status {
+	if u := &p.users[slot]; u.known {
+		return u.status
+	}
+	return changes.Nobody
 }
 
 func (p *page) userID(slot int) presence.UserID {

@@ -62,7 +62,7 @@ func (e *Engine) queue(s presence.Signal, now int64, tried string) (presence.Pre
 	p.queue = appendSignal(p.queue, s)
 	sh.queued[s.User] = struct{}{}
 	u.heard = max(u.heard, now)
-	e.log.move(before, u.shown())
+	e.log.Move(before, u.shown())
 	return viewOf(&p.state), nil
 }
 
@@ -300,5 +300,5 @@ func (e *Engine) forgetFirst(sh *shard, id presence.UserID) {
 			p.listed = true
 		}
 	}
-	e.log.move(before, u.shown())
+	e.log.Move(before, u.shown())
 }

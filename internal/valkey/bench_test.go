@@ -182,7 +182,7 @@ func BenchmarkExpiry(b *testing.B) {
 				}
 			}
 		}
-		if c := e.log.counted(); c.Offline != benchUsers {
+		if c := e.log.Counts(); c.Offline != benchUsers {
 			b.Fatalf("%+v", c)
 		}
 	}
@@ -221,7 +221,7 @@ func BenchmarkRebuild(b *testing.B) {
 		if err := e.rejoin(b.Context()); err != nil {
 			b.Fatal(err)
 		}
-		if c := e.log.counted(); c.Online != benchUsers {
+		if c := e.log.Counts(); c.Online != benchUsers {
 			b.Fatalf("%+v", c)
 		}
 	}

@@ -44,6 +44,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/offchat/presence"
+	"github.com/offchat/presence/internal/changes"
 )
 
 // Tick is how often due leases are looked for.
@@ -66,7 +67,6 @@ const (
 
 	defaultShards  = 64
 	defaultTimeout = 100 * time.Millisecond
-	defaultHistory = 1 << 17
 	beatHistory    = 1 << 12
 	preload        = 1 << 14
 	roundsAtOnce   = 16
@@ -110,7 +110,7 @@ type Engine struct {
 	history int
 	shards  []*shard
 	streams []*stream
-	log     *changeLog
+	log     *changes.Log
 	clock   clock
 	start   int64 // of the lease clock that Inspect shows
 	fell    chan struct{}
@@ -166,14 +166,14 @@ func open(ctx context.Context, c Config, now func() time.Time, serverTime func()
 	}
 	e := &Engine{
 		node: c.Node, notice: c.Log, client: client, clock: clock{now: now}, serverTime: serverTime,
-		timeout: defaulted(c.Timeout, defaultTimeout), history: defaulted(c.History, defaultHistory), fell: make(chan struct{}, 1),
+		timeout: defaulted(c.Timeout, defaultTimeout), history: defaulted(c.History, changes.DefaultHistory), fell: make(chan struct{}, 1),
 		draining: make(chan struct{}, 1),
 	}
 	e.policy.Store(&c.Policy)
 	if e.notice == nil {
 		e.notice = slog.New(slog.DiscardHandler)
 	}
-	e.log = &changeLog{limit: e.history}
+	e.log = changes.New(0, e.history)
 	e.prefix = defaulted(c.Prefix, "presence:")
 	e.layOut(e.prefix, defaulted(c.Shards, defaultShards), client.Mode() == rueidis.ClientModeCluster)
 	for _, st := range e.streams {
@@ -424,12 +424,12 @@ func withSessionsFrom(s presence.State, start int64) presence.State {
 }
 
 // Counts implements presence.Engine.
-func (e *Engine) Counts(context.Context) (presence.Counts, error) { return e.log.counted(), nil }
+func (e *Engine) Counts(context.Context) (presence.Counts, error) { return e.log.Counts(), nil }
 
 // Snapshot implements presence.Engine. It shows what the log has told: signals that wait for the store to come
 // back are not in it yet.
 func (e *Engine) Snapshot(context.Context) (presence.Cursor, iter.Seq[presence.Presence], error) {
-	cursor := e.log.cursor()
+	cursor := e.log.Cursor()
 	return cursor, func(yield func(presence.Presence) bool) {
 		var buffer []presence.Presence
 		now := e.clock.present()
@@ -453,5 +453,5 @@ func (e *Engine) Snapshot(context.Context) (presence.Cursor, iter.Seq[presence.P
 
 // Changes implements presence.Engine.
 func (e *Engine) Changes(ctx context.Context, after presence.Cursor, limit int) ([]presence.Change, error) {
-	return e.log.after(ctx, after, limit)
+	return e.log.After(ctx, after, limit)
 }

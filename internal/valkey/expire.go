@@ -188,7 +188,7 @@ func (e *Engine) allowed(ctx context.Context, now int64) (bool, error) {
 	}
 	e.lastJudge = now
 	window := now + e.policy.Load().BreakerWindow().Microseconds()
-	counts := e.log.counted()
+	counts := e.log.Counts()
 	present := counts.Online + counts.Away
 	if many, err := e.indexed(ctx, window); err != nil || !tooMany(many, present) || e.spent(now) {
 		return err == nil, err

@@ -38,11 +38,8 @@ func (w *world) want(e *Engine, status presence.Status, users ...presence.UserID
 // told is everything a node told from the beginning.
 func (w *world) told(e *Engine) []presence.Change {
 	w.t.Helper()
-	e.log.mu.Lock()
-	from := presence.Cursor{Epoch: e.log.epoch, Seq: e.log.first - 1}
-	last := e.log.last
-	e.log.mu.Unlock()
-	if from.Seq == last {
+	from := e.log.Oldest()
+	if from == e.log.Cursor() {
 		return nil
 	}
 	changes, err := e.Changes(w.t.Context(), from, 0)

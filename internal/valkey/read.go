@@ -118,13 +118,13 @@ func (e *Engine) restartLog(st *stream, changes []presence.Change) {
 	if len(e.streams) > 1 {
 		var epoch [8]byte
 		rand.Read(epoch[:]) // never fails (crypto/rand)
-		e.log.restart(binary.BigEndian.Uint64(epoch[:]), 0)
+		e.log.Restart(binary.BigEndian.Uint64(epoch[:]), 0)
 		return
 	}
 	epoch, _ := strconv.ParseUint(st.epoch, 16, 64)
-	e.log.restart(epoch, st.q-uint64(len(changes)))
+	e.log.Restart(epoch, st.q-uint64(len(changes)))
 	for _, c := range changes {
-		e.log.push(c)
+		e.log.Push(c)
 	}
 }
 

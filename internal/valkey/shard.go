@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/offchat/presence"
+	"github.com/offchat/presence/internal/changes"
 )
 
 const (
@@ -114,7 +115,7 @@ func (sh *shard) eachLocked(visit func(presence.UserID, *user)) {
 
 func (u *user) waiting() bool { return u.pending != nil && len(u.pending.queue) > 0 }
 
-// shown is the status the user is shown with here, or nobody: what waits for the store counts.
+// shown is the status the user is shown with here, or changes.Nobody: what waits for the store counts.
 func (u *user) shown() presence.Status {
 	switch {
 	case u.waiting():
@@ -122,7 +123,7 @@ func (u *user) shown() presence.Status {
 	case u.known:
 		return u.status
 	default:
-		return nobody
+		return changes.Nobody
 	}
 }
 

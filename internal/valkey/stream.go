@@ -95,7 +95,7 @@ func (e *Engine) applyOne(one *entry) {
 	e.showLocked(sh, one.user, one.blob, &state)
 	sh.graves.addAll(one.closes, e.clock.present())
 	if one.told {
-		e.log.push(one.change)
+		e.log.Push(one.change)
 	}
 }
 
@@ -105,13 +105,13 @@ func (e *Engine) showLocked(sh *shard, id presence.UserID, blob string, s *prese
 	before := u.shown()
 	if blob == "" {
 		*u = user{pending: u.pending}
-		e.log.move(before, u.shown())
+		e.log.Move(before, u.shown())
 		return
 	}
 	u.blob, u.known, u.held = blob, true, s.Held()
 	u.status, u.cause, u.version = s.Status, s.Cause, uint32(s.Version)
 	u.seen, u.since = max(u.seen, micros(s.LastSeen)), micros(s.Since)
-	e.log.move(before, u.shown())
+	e.log.Move(before, u.shown())
 	if at, ok := nextMoment(s); ok {
 		sh.lower(at)
 	}
