@@ -74,11 +74,7 @@ func (p *pages) register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", p.home)
 	mux.HandleFunc("GET /setup", p.setupForm)
 	mux.HandleFunc("POST /setup", p.setUp)
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusNotFound)
-		_, _ = w.Write([]byte(`{"detail":"Not found."}`))
-	})
+	mux.HandleFunc("/", dashboard.Missing)
 }
 
 func (p *pages) home(w http.ResponseWriter, r *http.Request) {

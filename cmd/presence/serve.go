@@ -22,6 +22,7 @@ import (
 	"github.com/offchat/presence/internal/assets"
 	"github.com/offchat/presence/internal/compat"
 	"github.com/offchat/presence/internal/config"
+	"github.com/offchat/presence/internal/dashboard"
 	"github.com/offchat/presence/internal/forwardauth"
 	"github.com/offchat/presence/internal/httpd"
 	"github.com/offchat/presence/internal/realtime"
@@ -123,6 +124,7 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 	}
 	script.register(site)
 	answerProbes(site, &a.probes)
+	shown := dashboard.Plain(site)
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch path := r.URL.Path; {
 		case path == forwardauth.Path:
@@ -134,7 +136,7 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 		case compat.Owns(path):
 			contract.ServeHTTP(w, r)
 		default:
-			site.ServeHTTP(w, r)
+			shown.ServeHTTP(w, r)
 		}
 	})
 

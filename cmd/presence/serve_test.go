@@ -195,7 +195,7 @@ func TestPagesNeedNoScriptAndNoOtherHost(t *testing.T) {
 func TestMetricsAreForOperatorsOnly(t *testing.T) {
 	r := startServer(t, "--ops-listen", "127.0.0.1:0")
 	for _, path := range []string{"/metrics", "/debug/pprof/", "/nowhere"} {
-		if resp, body := r.do("GET", path, "", ""); resp.StatusCode != 404 || body != `{"detail":"Not found."}` {
+		if resp, body := r.do("GET", path, "", ""); resp.StatusCode != 404 || !strings.Contains(body, `"code":"not_found"`) {
 			t.Errorf("%s in public: %d %s", path, resp.StatusCode, body)
 		}
 	}
@@ -306,4 +306,21 @@ func (b *lockedBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.String()
+}
+
+// A proxy asks here whether somebody may be let in: 2xx is yes. Only the one address says it.
+func TestNoOtherSpellingOfForwardAuthSaysYes(t *testing.T) {
+	r := startServer(t)
+	for _, path := range []string{
+		"/API/v1/forward-auth", "/api/V1/forward-auth", "/api/v1/Forward-Auth", "//api/v1/forward-auth", "/api//v1/forward-auth",
+		"/api/v1//forward-auth", "/api/v1/./forward-auth", "/x/../API/v1/forward-auth", "/api/v1/x/../forward-auth",
+		"/API%2fv1%2fforward-auth", "/api/v1%2Fforward-Auth", "/api/v1/forward-auth/", "/api/v1/forward-auth/x", "/api/v1/forward-auth;x",
+		"/api/v1/forward-auth%00", "/api/v1/forward-auth%20", "/api/v1/forward-authx", "/api;x/v1/forward-auth", "/forward-auth",
+	} {
+		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"} {
+			if resp, body := r.do(method, path, "", ""); resp.StatusCode < 400 {
+				t.Errorf("%s %s: %d %s", method, path, resp.StatusCode, body)
+			}
+		}
+	}
 }

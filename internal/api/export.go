@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -290,12 +291,20 @@ func writeCSV(out io.Writer, columns []string, rows func(put func(v any, cells [
 	return cmp.Or(err, w.Error())
 }
 
-// harmless keeps a spreadsheet from taking a cell for a formula, as OWASP has it.
+// formula begins with what a spreadsheet takes for one (OWASP, CSV injection), the full-width forms of some keyboards
+// included, at the beginning of a cell and wherever a program that goes by other separators sees one begin: one that is
+// set to semicolons does not know our quotes in the middle of its cells.
+var formula = regexp.MustCompile(`(^|[;\t\r\n])( *[=+\-@＝＋－＠])`)
+
+// harmless keeps a spreadsheet from taking a cell for a formula: an apostrophe comes before whatever could begin one.
 func harmless(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
+	if !strings.ContainsAny(cell, "=+-@\t\r\n＝＋－＠") {
+		return cell
 	}
-	return cell
+	if strings.ContainsAny(cell[:1], "\t\r\n") {
+		cell = "'" + cell
+	}
+	return formula.ReplaceAllString(cell, "$1'$2")
 }
 
 func writeJSON(out io.Writer, _ []string, rows func(put func(v any, cells []string) error) error) error {

@@ -74,9 +74,19 @@ func TestExportOfUsers(t *testing.T) {
 func TestHarmless(t *testing.T) {
 	for cell, want := range map[string]string{
 		"": "", "a=b": "a=b", "=1+1": "'=1+1", "+49": "'+49", "-1": "'-1", "@x": "'@x", "\tx": "'\tx", "\rx": "'\rx", "'x": "'x",
+		"\nx": "'\nx", "\n=1": "'\n'=1", "＝1+1": "'＝1+1", "＋1": "'＋1", "－1": "'－1", "＠x": "'＠x", " =1": "' =1",
+		"a;=1+1": "a;'=1+1", "a\t=1": "a\t'=1", "a\r\n@x": "a\r\n'@x", "a\n  ＝1": "a\n'  ＝1", "a; b": "a; b", "a-b, c+d@e.f": "a-b, c+d@e.f",
+		"=1;=2": "'=1;'=2", "علی＠": "علی＠",
 	} {
-		if got := harmless(cell); got != want {
+		got := harmless(cell)
+		if got != want {
 			t.Errorf("%q: %q, want %q", cell, got, want)
+		}
+		// Whatever a spreadsheet is set to split cells at, none of them begins a formula.
+		for _, part := range strings.FieldsFunc(got, func(r rune) bool { return strings.ContainsRune(";\t\r\n", r) }) {
+			if first := []rune(strings.TrimSpace(part) + "x")[0]; strings.ContainsRune("=+-@＝＋－＠", first) {
+				t.Errorf("%q has the cell %q", got, part)
+			}
 		}
 	}
 }

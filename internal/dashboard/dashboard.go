@@ -82,16 +82,21 @@ func prepare(name string, content []byte) (*file, error) {
 	return f, nil
 }
 
-// ServeHTTP answers with a file, or with the page itself for every address that only the page knows. A missing file is
-// missing: a script that turned out to be a page would be an error without a cause.
+// ServeHTTP answers with a file, or with the page for the addresses that the page knows. Everything else is missing, with
+// 404: a script that turned out to be a page would be an error without a cause, and a proxy that asks at an address which
+// is almost that of the API would take a page for a yes. Where a browser wants something to show, the page says so itself.
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	name := strings.TrimPrefix(path.Clean(r.URL.Path), "/")
+	name, status := strings.TrimPrefix(r.URL.Path, "/"), http.StatusOK
 	f := s.files[name]
-	if f == nil && path.Ext(name) == "" && !strings.HasPrefix(name, hashed) {
+	if f == nil {
 		name, f = index, s.files[index]
+		if !isPage(r.URL) {
+			status = http.StatusNotFound
+		}
 	}
-	if f == nil || r.Method != http.MethodGet && r.Method != http.MethodHead {
-		notFound(w)
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if !reads || status != http.StatusOK && !(looksLikePage(r.URL) && wantsPage(r.Header)) {
+		Missing(w, r)
 		return
 	}
 	h := w.Header()
@@ -116,12 +121,15 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			body = f.gzip
 		}
 	}
-	if strings.Contains(r.Header.Get("If-None-Match"), h.Get("ETag")) {
+	if status != http.StatusOK {
+		h.Del("ETag")
+		h.Set("Cache-Control", "no-store")
+	} else if strings.Contains(r.Header.Get("If-None-Match"), h.Get("ETag")) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
 	h.Set("Content-Length", fmt.Sprint(len(body)))
-	w.WriteHeader(http.StatusOK)
+	w.WriteHeader(status)
 	if r.Method == http.MethodGet {
 		_, _ = w.Write(body) // who is gone needs no answer
 	}
@@ -136,10 +144,4 @@ func acceptsGzip(accepted string) bool {
 		}
 	}
 	return false
-}
-
-func notFound(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusNotFound)
-	_, _ = w.Write([]byte(`{"detail":"Not found."}`))
 }

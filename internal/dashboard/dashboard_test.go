@@ -5,10 +5,13 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/fstest"
 )
+
+const problem = "application/problem+json"
 
 var (
 	page   = "<!doctype html><title>Presence</title>" + strings.Repeat(" ", 500)
@@ -33,7 +36,18 @@ func site(t *testing.T) *Site {
 
 func get(t *testing.T, s *Site, method, path string, header ...string) *http.Response {
 	t.Helper()
-	r := httptest.NewRequest(method, path, http.NoBody)
+	return getFrom(t, s, method, path, header...)
+}
+
+// getFrom asks for a target as it might come over the wire, well-formed or not.
+func getFrom(t *testing.T, s http.Handler, method, target string, header ...string) *http.Response {
+	t.Helper()
+	r := httptest.NewRequest(method, "/", http.NoBody)
+	if u, err := url.ParseRequestURI(target); err == nil {
+		r.URL = u
+	} else {
+		r.URL.Path = target
+	}
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
@@ -53,12 +67,12 @@ func TestSiteAnswers(t *testing.T) {
 		{"an address that only the page knows", "GET", "/users/7", 200, "text/html; charset=utf-8", "no-cache"},
 		{"a script, for ever", "GET", "/assets/app-1a2b.js", 200, "text/javascript; charset=utf-8", immutable},
 		{"a font", "HEAD", "/assets/font-1.woff2", 200, "font/woff2", immutable},
-		{"a script that is gone is not the page", "GET", "/assets/app-0000.js", 404, "application/json", ""},
-		{"nor is anything else below assets", "GET", "/assets/x", 404, "application/json", ""},
-		{"what the build keeps for itself", "GET", "/.vite/manifest.json", 404, "application/json", ""},
-		{"its stamp", "GET", "/.stamp", 404, "application/json", ""},
-		{"no way up", "GET", "/assets/../../etc/passwd.txt", 404, "application/json", ""},
-		{"only for reading", "POST", "/", 404, "application/json", ""},
+		{"a script that is gone is not the page", "GET", "/assets/app-0000.js", 404, problem, "no-store"},
+		{"nor is anything else below assets", "GET", "/assets/x", 404, problem, "no-store"},
+		{"what the build keeps for itself", "GET", "/.vite/manifest.json", 404, problem, "no-store"},
+		{"its stamp", "GET", "/.stamp", 404, problem, "no-store"},
+		{"no way up", "GET", "/assets/../../etc/passwd.txt", 404, problem, "no-store"},
+		{"only for reading", "POST", "/", 404, problem, "no-store"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := get(t, s, c.method, c.path)

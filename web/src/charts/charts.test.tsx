@@ -86,8 +86,13 @@ test('steps that nobody saw are one hole each time', () => {
 
 describe('a CSV file', () => {
   test('has nothing that a spreadsheet takes for a formula', () => {
-    const text = csv(['name'], [['=1+1'], ['+7'], ['-x'], ['@SUM(A1)'], ['\t=1'], ['＝1'], ['zahra'], [-5]])
-    expect(text).toBe("\ufeffname\r\n'=1+1\r\n'+7\r\n'-x\r\n'@SUM(A1)\r\n'\t=1\r\n'＝1\r\nzahra\r\n-5\r\n")
+    const text = csv(
+      ['name'],
+      [['=1+1'], ['+7'], ['-x'], ['@SUM(A1)'], ['\t=1'], ['＝1'], ['a; =1'], ['a-b'], ['zahra'], [-5]],
+    )
+    expect(text).toBe(
+      "\ufeffname\r\n'=1+1\r\n'+7\r\n'-x\r\n'@SUM(A1)\r\n'\t'=1\r\n'＝1\r\na;' =1\r\na-b\r\nzahra\r\n-5\r\n",
+    )
   })
   test('keeps commas, quotes and lines inside their cell', () => {
     expect(

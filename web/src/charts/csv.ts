@@ -18,7 +18,8 @@ export function csv(head: readonly string[], rows: Iterable<readonly Cell[]>): s
 function cell(value: Cell): string {
   if (value === null || value === undefined) return ''
   if (typeof value !== 'string') return String(value)
-  const safe = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(value) ? `'${value}` : value
+  // Also where a spreadsheet that is set to another separator splits.
+  const safe = value.replace(/^[\t\r\n]/, "'$&").replace(/(^|[;\t\r\n])( *[=+\-@\uff1d\uff0b\uff0d\uff20])/g, "$1'$2")
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }
 
