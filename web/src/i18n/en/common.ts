@@ -53,6 +53,7 @@ export const common = {
   'act.next': 'Next',
   'act.copy': 'Copy',
   'act.copied': 'Copied',
+  'act.notCopied': 'This browser did not let us copy: select the text and copy it by hand',
   'act.csv': 'CSV',
   'act.csvOf': 'Download {what} as CSV',
   'act.more': 'More',

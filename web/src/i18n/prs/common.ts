@@ -52,6 +52,7 @@ export const common = {
   'act.next': 'بعدی',
   'act.copy': 'کاپی',
   'act.copied': 'کاپی شد',
+  'act.notCopied': 'این مرورگر اجازهٔ کاپی نداد: متن را انتخاب کنید و خودتان کاپی کنید',
   'act.csv': 'CSV',
   'act.csvOf': 'دریافت {what} به شکل CSV',
   'act.more': 'بیشتر',

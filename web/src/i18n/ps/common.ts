@@ -52,6 +52,7 @@ export const common = {
   'act.next': 'راتلونکی',
   'act.copy': 'کاپي کول',
   'act.copied': 'کاپي شو',
+  'act.notCopied': 'دې براوزر د کاپي اجازه ورنه کړه: متن وټاکئ او پخپله یې کاپي کړئ',
   'act.csv': 'CSV',
   'act.csvOf': '{what} د CSV په بڼه ښکته کړئ',
   'act.more': 'نور',

@@ -2,7 +2,7 @@ import { useVirtualizer } from '@tanstack/react-virtual'
 import { memo, type RefObject, useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react'
 import { Link } from 'wouter'
 import { useAddress } from '../../app/address'
-import { useShell } from '../../app/context'
+import { useCopy } from '../../app/copy'
 import { useShortcut } from '../../app/shortcuts'
 import { Button, classes, Dialog, Empty, Icon, MenuButton, Page, StatusMark } from '../../components'
 import { type People, useApi, useLive, usePeople, useTruth } from '../../data'
@@ -394,14 +394,10 @@ function Pinned({
   readonly onClose: () => void
 }) {
   const { t, format: f } = useReading()
-  const shell = useShell()
+  const copy = useCopy()
   const json = JSON.stringify(e.raw, null, 2)
   const from = new Date(e.at - 1).toISOString()
   const curl = `curl -H "Authorization: Bearer $TOKEN" "${location.origin}/api/v1/transitions?user=${e.id}&after=${from}"`
-  const copy = async (text: string) => {
-    await navigator.clipboard.writeText(text)
-    shell.toast({ text: t('act.copied') })
-  }
   return (
     <Dialog
       title={t('events.pinned', { name: nameOf(people, e.id), time: f.moment(e.at, e.at) })}
@@ -412,8 +408,8 @@ function Pinned({
           <Link href={`/users/${e.id}`} className={css.link}>
             {t('events.openUser')}
           </Link>
-          <Button onClick={() => void copy(curl)}>{t('events.copyCurl')}</Button>
-          <Button onClick={() => void copy(json)}>{t('events.copyJson')}</Button>
+          <Button onClick={() => copy(curl)}>{t('events.copyCurl')}</Button>
+          <Button onClick={() => copy(json)}>{t('events.copyJson')}</Button>
         </>
       }
     >

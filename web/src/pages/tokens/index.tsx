@@ -1,7 +1,8 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useShell } from '../../app/context'
-import { Button, Dialog, Empty, Failed, Field, Notice, Page, Select } from '../../components'
+import { useCopy } from '../../app/copy'
+import { Button, Dialog, Empty, Failed, Field, Notice, Page, Secret, Select } from '../../components'
 import { ApiError, useApi, useLive } from '../../data'
 import { DAY, Say, useReading } from '../../i18n'
 import type { MadeToken, NewToken, Token, TokenList } from '../../wire'
@@ -112,7 +113,7 @@ function Make({ onClose }: { readonly onClose: () => void }) {
   const { t } = useReading()
   const api = useApi()
   const live = useLive()
-  const shell = useShell()
+  const copy = useCopy()
   const queries = useQueryClient()
   const [name, setName] = useState('')
   const [chosen, setChosen] = useState<readonly NewToken['scopes'][number][]>(['touch', 'read'])
@@ -144,12 +145,7 @@ function Make({ onClose }: { readonly onClose: () => void }) {
         foot={
           <>
             <Button onClick={onClose}>{t('act.close')}</Button>
-            <Button
-              kind="primary"
-              onClick={() =>
-                void navigator.clipboard.writeText(made.token).then(() => shell.toast({ text: t('act.copied') }))
-              }
-            >
+            <Button kind="primary" onClick={() => copy(made.token)}>
               {t('act.copy')}
             </Button>
           </>
@@ -157,9 +153,7 @@ function Make({ onClose }: { readonly onClose: () => void }) {
       >
         <div className={css.form}>
           <p>{t('tokens.once')}</p>
-          <code className={css.secret} dir="ltr" data-secret>
-            {made.token}
-          </code>
+          <Secret>{made.token}</Secret>
           <p className={css.soft}>
             <code dir="ltr">Authorization: Bearer {made.hint}…</code>
           </p>

@@ -1,4 +1,5 @@
 import { useState } from 'react'
+import { useCopy } from '../../app/copy'
 import { Button, Dialog, Field, type MenuEntry, Select, TextField } from '../../components'
 import { type Key, useReading } from '../../i18n'
 import type { Account, Act } from '../../wire'
@@ -239,7 +240,7 @@ export function ResetPassword({
 }) {
   const { t } = useReading()
   const [password] = useState(freshPassword)
-  const [copied, setCopied] = useState(false)
+  const copy = useCopy()
   return (
     <Dialog
       title={t('user.password.title', { name })}
@@ -257,13 +258,7 @@ export function ResetPassword({
         <p>{t('user.password.text', { name })}</p>
         <div className={css.password}>
           <code>{password}</code>
-          <Button
-            onClick={() => {
-              void navigator.clipboard?.writeText(password).then(() => setCopied(true))
-            }}
-          >
-            {copied ? t('act.copied') : t('act.copy')}
-          </Button>
+          <Button onClick={() => copy(password)}>{t('act.copy')}</Button>
         </div>
       </div>
     </Dialog>

@@ -2,6 +2,7 @@ import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState, us
 import { useLocation } from 'wouter'
 import { useAddress } from '../../app/address'
 import { useShell } from '../../app/context'
+import { useCopy } from '../../app/copy'
 import { useShortcut } from '../../app/shortcuts'
 import { Button, Empty, Failed, Icon, MenuButton, type MenuEntry, MenuPanel, Page } from '../../components'
 import { useApi, useLive, useMayAct, usePeople } from '../../data'
@@ -23,7 +24,7 @@ export default function UsersPage() {
   const live = useLive()
   const { people, ready } = usePeople()
   const [, navigate] = useLocation()
-  const { announce } = useShell()
+  const copy = useCopy()
   const mayAct = useMayAct()
   const view = useMemo(() => new View(people, live.now), [people, live])
   const version = useSyncExternalStore(view.subscribe, () => view.version)
@@ -76,7 +77,7 @@ export default function UsersPage() {
     { label: t('act.open'), icon: 'person', end: 'Enter', run: () => open(row) },
     {
       label: t('users.copyEmail'),
-      run: () => void navigator.clipboard?.writeText(people.email[row] ?? '').then(() => announce(t('act.copied'))),
+      run: () => copy(people.email[row] ?? ''),
     },
     null,
     ...actsFor(people, row).map((act) => ({

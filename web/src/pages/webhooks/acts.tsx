@@ -1,7 +1,8 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useShell } from '../../app/context'
-import { Button, Dialog, Notice, Select } from '../../components'
+import { useCopy } from '../../app/copy'
+import { Button, Dialog, Notice, Secret as SecretText, Select } from '../../components'
 import { ApiError, useApi } from '../../data'
 import { DAY, HOUR, SECOND, useReading } from '../../i18n'
 import type { Webhook, WebhookWithSecret } from '../../wire'
@@ -18,7 +19,7 @@ export function Secret({
   readonly onClose: () => void
 }) {
   const { t } = useReading()
-  const shell = useShell()
+  const copy = useCopy()
   return (
     <Dialog
       title={title}
@@ -27,12 +28,7 @@ export function Secret({
       foot={
         <>
           <Button onClick={onClose}>{t('act.close')}</Button>
-          <Button
-            kind="primary"
-            onClick={() =>
-              void navigator.clipboard.writeText(made.secret).then(() => shell.toast({ text: t('act.copied') }))
-            }
-          >
+          <Button kind="primary" onClick={() => copy(made.secret)}>
             {t('act.copy')}
           </Button>
         </>
@@ -40,9 +36,7 @@ export function Secret({
     >
       <div className={css.form}>
         <p>{t('webhooks.once')}</p>
-        <code className={css.secret} data-secret>
-          {made.secret}
-        </code>
+        <SecretText>{made.secret}</SecretText>
       </div>
     </Dialog>
   )

@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
-import { useShell } from '../../app/context'
+import { useCopy } from '../../app/copy'
 import { Button, Dialog, Failed, IconButton, Notice } from '../../components'
 import { ApiError, useApi, useLive } from '../../data'
 import { SECOND, useReading } from '../../i18n'
@@ -156,7 +156,7 @@ export function Delivery({
 }) {
   const { t, format: f } = useReading()
   const api = useApi()
-  const shell = useShell()
+  const copy = useCopy()
   const queries = useQueryClient()
   const now = useLive().now()
   const [failed, setFailed] = useState('')
@@ -189,15 +189,7 @@ export function Delivery({
       width={46}
       foot={
         <>
-          {told && (
-            <Button
-              onClick={() =>
-                void navigator.clipboard.writeText(told.body).then(() => shell.toast({ text: t('act.copied') }))
-              }
-            >
-              {t('delivery.copyBody')}
-            </Button>
-          )}
+          {told && <Button onClick={() => copy(told.body)}>{t('delivery.copyBody')}</Button>}
           <Button onClick={onClose}>{t('act.close')}</Button>
           {told && (
             <Button kind="primary" disabled={busy} onClick={() => void retry()}>
