@@ -55,7 +55,7 @@ func calls(ctx context.Context, s *Store) map[string]error {
 
 func TestAServerThatIsAwayIsUnavailableAtOnceAndWorksAgainWhenItIsBack(t *testing.T) {
 	server := testserver.NewPostgres(t)
-	s := openAt(t, server.Database(t, ""), Options{})
+	s := openAt(t, server.Database(t, ""), slow)
 	their := &clock{}
 	s.gate.now = their.now
 	for i := range 5 {
@@ -94,7 +94,7 @@ func TestAServerThatIsAwayIsUnavailableAtOnceAndWorksAgainWhenItIsBack(t *testin
 // that succeeded is there, and one that failed is not, but for those of which it is said that nobody knows.
 func TestNothingAcknowledgedIsLost(t *testing.T) {
 	server := testserver.NewPostgres(t)
-	s := openAt(t, server.Database(t, ""), Options{Conns: 8})
+	s := openAt(t, server.Database(t, ""), Options{Conns: 8, Patience: 5 * time.Second}) // who does not know what came of it asks for so long
 	const callers, enough = 8, 300
 	var acknowledged atomic.Int32
 	var told sync.Map // name -> error
@@ -165,7 +165,7 @@ func TestACommitWhoseAnswerIsLostIsLookedUp(t *testing.T) {
 func TestACommitThatCannotBeLookedUpIsSaidToBeUnknown(t *testing.T) {
 	server := testserver.SharedPostgres(t)
 	p, url := newProxy(t, server.Database(t, ""))
-	s := openAt(t, url, Options{Patience: 200 * time.Millisecond})
+	s := openAt(t, url, Options{Patience: 5 * time.Second}) // for so long it is asked what came of it
 	var gone atomic.Bool
 	p.set(func(sent []byte) int {
 		if commits(1, cut)(sent) == cut {
@@ -184,10 +184,11 @@ func TestACommitThatCannotBeLookedUpIsSaidToBeUnknown(t *testing.T) {
 
 func TestAServerThatDoesNotAnswerIsNotWaitedForLong(t *testing.T) {
 	p, url := newProxy(t, newDatabase(t))
-	s := openAt(t, url, Options{Patience: 200 * time.Millisecond, Conns: 2})
+	s := openAt(t, url, Options{Patience: slow.Patience, Conns: 2})
 	their := &clock{}
 	s.gate.now = their.now
 	insert(t, s, account("ada"))
+	s.patience = 200 * time.Millisecond
 	p.set(func([]byte) int { return still })
 	var group sync.WaitGroup
 	for range 6 {
@@ -205,6 +206,7 @@ func TestAServerThatDoesNotAnswerIsNotWaitedForLong(t *testing.T) {
 	p.set(func([]byte) int { return pass })
 	p.hangUp()
 	their.advance(pause)
+	s.patience = slow.Patience
 	insert(t, s, account("bob"))
 }
 

@@ -18,8 +18,8 @@ const (
 	batchRows = 10_000
 	// seenRows is how many last_seen columns one transaction moves, and so how long anybody waits for them.
 	seenRows = 5_000
-	// pageBytes bounds one transaction of saved pages.
-	pageBytes = 4 << 20
+	// pageBytes bounds one transaction of saved pages, so that a busy node has it sent well within idleWithin.
+	pageBytes = 1 << 20
 	// recordRows is how many records are read at a time.
 	recordRows = 20_000
 )

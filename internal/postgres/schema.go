@@ -28,6 +28,7 @@ const (
 func prepareSchema(ctx context.Context, config *pgx.ConnConfig, log *slog.Logger) error {
 	config = config.Copy()
 	delete(config.RuntimeParams, "statement_timeout") // a migration may take long
+	config.ConnectTimeout = openWithin
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return err

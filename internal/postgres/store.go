@@ -9,6 +9,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -22,8 +23,11 @@ import (
 )
 
 const (
-	// connectWithin is how long a connection may take to come about.
+	// connectWithin is how long a connection may take to come about while callers wait; or half their patience, where
+	// that is more.
 	connectWithin = time.Second
+	// openWithin is the same while the store is opened: a database that is busy is still better than none.
+	openWithin = 10 * time.Second
 	// lockWithin is how long an act waits for another one before it starts again from the beginning. It is
 	// shorter than the database's own look for deadlocks (1 s), and settles those too.
 	lockWithin = 500 * time.Millisecond
@@ -116,7 +120,7 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 		limits := fmt.Sprintf(limitsInside, s.long.Milliseconds(), lockWithin.Milliseconds(), idleWithin.Milliseconds())
 		s.durable, s.behind = beginDurable+limits, beginBehind+limits
 	}
-	if err := s.Ping(ctx); err != nil {
+	if err := s.greet(ctx); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("open store: %w", err)
 	}
@@ -129,10 +133,11 @@ func configure(config *pgxpool.Config, opts Options) {
 	config.MinConns = 0
 	config.MaxConnLifetime, config.MaxConnLifetimeJitter = 30*time.Minute, 5*time.Minute
 	config.MaxConnIdleTime = 5 * time.Minute
-	config.PingTimeout = connectWithin // a connection that was idle for a second is tried out first
+	within := max(connectWithin, opts.Patience/2)
+	config.PingTimeout = within // a connection that was idle for a second is tried out first
 
 	conn := config.ConnConfig
-	conn.ConnectTimeout = connectWithin
+	conn.ConnectTimeout = within
 	if conn.RuntimeParams["application_name"] == "" {
 		conn.RuntimeParams["application_name"] = "presence"
 	}
@@ -147,6 +152,18 @@ func configure(config *pgxpool.Config, opts Options) {
 		conn.RuntimeParams[name] = strconv.FormatInt(limit.Milliseconds(), 10)
 	}
 	conn.RuntimeParams["jit"] = "off" // compiling takes longer than any query here
+}
+
+// greet makes the first connection. One that takes too long is tried again for a while.
+func (s *Store) greet(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, openWithin)
+	defer cancel()
+	for {
+		err := s.pool.Ping(limited)
+		if err == nil || limited.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return fault("ping", err)
+		}
+	}
 }
 
 // Ping implements presence.Store.

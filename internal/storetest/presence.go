@@ -215,7 +215,7 @@ func savePages(t *testing.T, h *Harness) {
 		}
 		return byNumber
 	}
-	large := page(presence.SeenPage, math.MaxUint64, 9, 3<<20)
+	large := page(presence.SeenPage, math.MaxUint64, 9, 512<<10) // larger than any that the engine makes
 	save(page(presence.SeenPage, 0, 1, 100), page(presence.SeenPage, 1, 2, 100), page(presence.SessionPage, 0, 3,
 		100), large)
 	save(page(presence.SeenPage, 1, 4, 7), page(presence.SessionPage, 1<<40, 0, 0))
