@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -297,7 +298,8 @@ func (n *node) stream(h *house, token, query string) *bufio.Scanner {
 	}
 	h.t.Cleanup(func() { _ = resp.Body.Close() })
 	if resp.StatusCode != http.StatusOK {
-		h.t.Fatalf("feed at %s: %d", n.name, resp.StatusCode)
+		why, _ := io.ReadAll(resp.Body)
+		h.t.Fatalf("feed at %s: %d %s\n%s", n.name, resp.StatusCode, why, n.log())
 	}
 	return bufio.NewScanner(resp.Body)
 }

@@ -98,8 +98,8 @@ func (o *op) args(to []string, node string) []string {
 }
 
 // act applies a signal at once: ask the rule, write if the user is still what they were, or ask again.
-// tried is what an earlier attempt at this signal was writing when the store went away.
-func (e *Engine) act(ctx context.Context, s presence.Signal, now int64, tried string) (presence.Presence, error) {
+// tried is what an earlier attempt at this signal was writing when the store went away; limit bounds each attempt.
+func (e *Engine) act(ctx context.Context, s presence.Signal, now int64, tried string, limit time.Duration) (presence.Presence, error) {
 	sh := e.shardOf(s.User)
 	for range maxTries {
 		sh.mu.Lock()
@@ -113,7 +113,7 @@ func (e *Engine) act(ctx context.Context, s presence.Signal, now int64, tried st
 		if err != nil {
 			return presence.Presence{}, err
 		}
-		results, err := e.write(ctx, sh, []op{o}, e.timeout)
+		results, err := e.write(ctx, sh, []op{o}, limit)
 		if err != nil {
 			return presence.Presence{}, &awayError{err, o.new}
 		}
@@ -167,17 +167,59 @@ type result struct {
 
 // write writes users of one shard in one step each, and shows and tells what came of it here.
 func (e *Engine) write(ctx context.Context, sh *shard, ops []op, limit time.Duration) ([]result, error) {
-	st := sh.stream
-	epoch, _, _ := st.place()
+	epoch, _, _ := sh.stream.place()
+	asked := e.asking(sh, epoch, ops)
+	reply, err := e.call(ctx, actScript, limit, asked.Keys, asked.Args...)
+	if err != nil {
+		return nil, err
+	}
+	return e.answered(ctx, sh, epoch, ops, reply)
+}
+
+// share is what is to be written of one shard.
+type share struct {
+	sh  *shard
+	ops []op
+}
+
+// writeAll is write for several shares, all of them on their way at once. It goes on after an error, and returns the
+// first; what was written counts either way.
+func (e *Engine) writeAll(ctx context.Context, shares []share) (wrote int, failed error) {
+	calls, epochs := make([]rueidis.LuaExec, len(shares)), make([]string, len(shares))
+	for i, one := range shares {
+		epochs[i], _, _ = one.sh.stream.place()
+		calls[i] = e.asking(one.sh, epochs[i], one.ops)
+	}
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), slowCall)
+	defer cancel()
+	for i, reply := range actScript.ExecMulti(limited, e.client, calls...) {
+		answers, err := reply.ToArray()
+		var results []result
+		if err == nil {
+			results, err = e.answered(ctx, shares[i].sh, epochs[i], shares[i].ops, answers)
+		}
+		if err != nil && failed == nil {
+			failed = err
+		}
+		for _, r := range results { // who was not written has been written by another node meanwhile
+			if r.code == written {
+				wrote++
+			}
+		}
+	}
+	return wrote, failed
+}
+
+func (e *Engine) asking(sh *shard, epoch string, ops []op) rueidis.LuaExec {
 	args := []string{epoch, strconv.FormatInt(e.clock.present(), 10), strconv.FormatInt(buried.Microseconds(), 10), strconv.Itoa(e.history)}
 	args = slices.Grow(args, 8*len(ops))
 	for i := range ops {
 		args = ops[i].args(args, e.node)
 	}
-	reply, err := e.call(ctx, actScript, limit, []string{sh.users, sh.due, sh.closed, st.log, st.meta}, args...)
-	if err != nil {
-		return nil, err
-	}
+	return rueidis.LuaExec{Keys: []string{sh.users, sh.due, sh.closed, sh.stream.log, sh.stream.meta}, Args: args}
+}
+
+func (e *Engine) answered(ctx context.Context, sh *shard, epoch string, ops []op, reply []rueidis.RedisMessage) ([]result, error) {
 	if len(reply) != 2+2*len(ops) {
 		return nil, fmt.Errorf("valkey: %d answers to %d writes", len(reply), len(ops))
 	}

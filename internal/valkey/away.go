@@ -5,11 +5,13 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"maps"
 	mathrand "math/rand/v2"
 	"slices"
 	"strconv"
 
 	"github.com/redis/rueidis"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/offchat/presence"
 )
@@ -162,13 +164,9 @@ func (e *Engine) claim(ctx context.Context, st *stream, known string) (string, e
 func (e *Engine) restore(ctx context.Context, st *stream) error {
 	wrote := 0
 	first := mathrand.IntN(len(st.shards)) // nodes begin at different shards, and find done what others did
-	for i := range st.shards {
-		sh := st.shards[(first+i)%len(st.shards)]
-		there := map[presence.UserID]string{}
-		if err := e.scan(ctx, sh, func(id presence.UserID, blob string, _ *presence.State) { there[id] = blob }); err != nil {
-			return err
-		}
-		n, err := e.restoreShard(ctx, sh, there)
+	order := slices.Concat(st.shards[first:], st.shards[:first])
+	for some := range slices.Chunk(order, shardsAtOnce) {
+		n, err := e.restoreShards(ctx, some)
 		if wrote += n; err != nil {
 			return err
 		}
@@ -181,10 +179,43 @@ func (e *Engine) restore(ctx context.Context, st *stream) error {
 	return err
 }
 
-func (e *Engine) restoreShard(ctx context.Context, sh *shard, there map[presence.UserID]string) (wrote int, err error) {
+func (e *Engine) restoreShards(ctx context.Context, shards []*shard) (wrote int, err error) {
+	there := map[presence.UserID]string{}
+	err = e.scan(ctx, shards, func(_ *shard, id presence.UserID, blob string, _ *presence.State) { there[id] = blob })
+	if err != nil {
+		return 0, err
+	}
+	var shares []share
+	graves := rueidis.Commands{}
+	for _, sh := range shards {
+		sh.mu.Lock()
+		ops := e.missingLocked(sh, there)
+		for id, at := range sh.graves.closed {
+			graves = append(graves, e.client.B().Zadd().Key(sh.closed).Nx().ScoreMember().
+				ScoreMember(float64(at), strconv.FormatInt(int64(id), 10)).Build())
+		}
+		sh.mu.Unlock()
+		for some := range slices.Chunk(ops, batchSize) {
+			shares = append(shares, share{sh, some})
+		}
+	}
+	for some := range slices.Chunk(graves, entriesAtOnce) { // first: nobody comes back in between
+		if err := e.bury(ctx, some); err != nil {
+			return 0, err
+		}
+	}
+	for some := range slices.Chunk(shares, batchesAtOnce) {
+		n, err := e.writeAll(ctx, some)
+		if wrote += n; err != nil {
+			return wrote, err
+		}
+	}
+	return wrote, nil
+}
+
+// missingLocked are the writes of those in a shard whom the store does not know, or knows as they were before.
+func (e *Engine) missingLocked(sh *shard, there map[presence.UserID]string) (ops []op) {
 	due := lease(e.clock.present() + e.policy.Load().OfflineAfter.Microseconds())
-	var ops []op
-	sh.mu.Lock()
 	sh.eachLocked(func(id presence.UserID, u *user) {
 		mine, _, err := u.stateLocked(id)
 		theirs, damaged := decode(there[id], id)
@@ -200,62 +231,43 @@ func (e *Engine) restoreShard(ctx context.Context, sh *shard, there map[presence
 		o.put(mine)
 		ops = append(ops, o)
 	})
-	graves := rueidis.Commands{}
-	for id, at := range sh.graves.closed {
-		graves = append(graves, e.client.B().Zadd().Key(sh.closed).Nx().ScoreMember().
-			ScoreMember(float64(at), strconv.FormatInt(int64(id), 10)).Build())
-	}
-	sh.mu.Unlock()
-	for some := range slices.Chunk(ops, batchSize) {
-		results, err := e.write(ctx, sh, some, slowCall)
-		if err != nil {
-			return wrote, err
-		}
-		for _, r := range results { // whoever was not written has been written by another node meanwhile
-			if r.code == written {
-				wrote++
-			}
-		}
-	}
+	return ops
+}
+
+// bury writes closed sessions.
+func (e *Engine) bury(ctx context.Context, graves rueidis.Commands) error {
 	ctx, cancel := context.WithTimeout(ctx, slowCall)
 	defer cancel()
 	for _, reply := range e.client.DoMulti(ctx, graves...) {
 		if err := reply.Error(); err != nil {
-			return wrote, err
-		}
-	}
-	return wrote, nil
-}
-
-// drain gives the queued signals to the store, each user's in order.
-func (e *Engine) drain(ctx context.Context) error {
-	e.draining <- struct{}{}
-	defer func() { <-e.draining }()
-	for _, sh := range e.shards {
-		for {
-			id, ok := sh.firstQueued()
-			if !ok {
-				break
-			}
-			if err := e.drainUser(ctx, sh, id); err != nil {
-				return err
-			}
+			return err
 		}
 	}
 	return nil
 }
 
-func (sh *shard) firstQueued() (presence.UserID, bool) {
+// drain gives the queued signals to the store, each user's in order, several users side by side.
+func (e *Engine) drain(ctx context.Context) error {
+	e.draining <- struct{}{}
+	defer func() { <-e.draining }()
+	group, ctx := errgroup.WithContext(context.WithoutCancel(ctx)) // done at the first error
+	group.SetLimit(drainsAtOnce)
+	for _, sh := range e.shards {
+		for _, id := range sh.allQueued() {
+			group.Go(func() error { return e.drainUser(ctx, sh, id) })
+		}
+	}
+	return group.Wait()
+}
+
+func (sh *shard) allQueued() []presence.UserID {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	for id := range sh.queued {
-		return id, true
-	}
-	return 0, false
+	return slices.Collect(maps.Keys(sh.queued))
 }
 
 func (e *Engine) drainUser(ctx context.Context, sh *shard, id presence.UserID) error {
-	for {
+	for ctx.Err() == nil {
 		sh.mu.Lock()
 		u := sh.userLocked(id)
 		if !u.waiting() {
@@ -266,7 +278,7 @@ func (e *Engine) drainUser(ctx context.Context, sh *shard, id presence.UserID) e
 		s, tried := u.pending.queue[0], u.pending.tried
 		sh.mu.Unlock()
 
-		_, err := e.act(ctx, s, micros(s.At), tried)
+		_, err := e.act(ctx, s, micros(s.At), tried, slowCall)
 		if gone := (*awayError)(nil); errors.As(err, &gone) {
 			sh.mu.Lock()
 			u.pending.tried = gone.tried
@@ -278,6 +290,7 @@ func (e *Engine) drainUser(ctx context.Context, sh *shard, id presence.UserID) e
 		}
 		e.forgetFirst(sh, id)
 	}
+	return nil
 }
 
 // forgetFirst takes the oldest signal out of a user's queue: it is in the store.

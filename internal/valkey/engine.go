@@ -70,6 +70,9 @@ const (
 	beatHistory    = 1 << 12
 	preload        = 1 << 14
 	roundsAtOnce   = 16
+	shardsAtOnce   = 8  // are read in one round trip
+	batchesAtOnce  = 8  // are on their way at a time: some ten milliseconds of the store's time
+	drainsAtOnce   = 32 // users whose queued signals are given to the store side by side
 	maxQueued      = 64 // signals of one user while the store is away
 )
 
@@ -369,7 +372,7 @@ func (e *Engine) heard(ctx context.Context, s presence.Signal, now int64) (prese
 	case away || waiting:
 		return e.queue(s, now, "")
 	}
-	view, err := e.act(ctx, s, now, "")
+	view, err := e.act(ctx, s, now, "", e.timeout)
 	if gone := (*awayError)(nil); errors.As(err, &gone) {
 		e.fall(err)
 		return e.queue(s, now, gone.tried)

@@ -9,34 +9,53 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/redis/rueidis"
+
 	"github.com/offchat/presence"
 )
 
-// scan visits every user of a shard in the store.
-func (e *Engine) scan(ctx context.Context, sh *shard, visit func(presence.UserID, string, *presence.State)) error {
-	for cursor := uint64(0); ; {
-		ctx, cancel := context.WithTimeout(ctx, slowCall)
-		found, err := e.client.Do(ctx, e.client.B().Hscan().Key(sh.users).Cursor(cursor).Count(entriesAtOnce).Build()).AsScanEntry()
+// scan visits every user of some shards in the store, all shards side by side.
+func (e *Engine) scan(ctx context.Context, shards []*shard, visit func(*shard, presence.UserID, string, *presence.State)) error {
+	cursors := make([]uint64, len(shards))
+	for left := slices.Clone(shards); len(left) > 0; {
+		commands := make(rueidis.Commands, len(left))
+		for i, sh := range left {
+			commands[i] = e.client.B().Hscan().Key(sh.users).Cursor(cursors[i]).Count(entriesAtOnce).Build()
+		}
+		limited, cancel := context.WithTimeout(ctx, slowCall)
+		replies := e.client.DoMulti(limited, commands...)
 		cancel()
-		if err != nil {
-			return err
-		}
-		for i := 0; i+1 < len(found.Elements); i += 2 {
-			id, err := strconv.ParseInt(found.Elements[i], 10, 64)
-			if err != nil || id <= 0 || int(id%int64(sh.of)) != sh.number {
-				continue
-			}
-			blob := strings.Clone(found.Elements[i+1])
-			state, err := decode(blob, presence.UserID(id))
+		more := 0
+		for i, reply := range replies {
+			found, err := reply.AsScanEntry()
 			if err != nil {
-				e.notice.Error("a user in the store cannot be read", "user", id, "err", err)
-				continue
+				return err
 			}
-			visit(presence.UserID(id), blob, &state)
+			e.visitEach(left[i], found.Elements, visit)
+			if found.Cursor != 0 {
+				left[more], cursors[more] = left[i], found.Cursor
+				more++
+			}
 		}
-		if cursor = found.Cursor; cursor == 0 {
-			return nil
+		left = left[:more]
+	}
+	return nil
+}
+
+// visitEach visits users as HSCAN lists them: an id, a blob, and so on.
+func (e *Engine) visitEach(sh *shard, listed []string, visit func(*shard, presence.UserID, string, *presence.State)) {
+	for i := 0; i+1 < len(listed); i += 2 {
+		id, err := strconv.ParseInt(listed[i], 10, 64)
+		if err != nil || id <= 0 || int(id%int64(sh.of)) != sh.number {
+			continue
 		}
+		blob := strings.Clone(listed[i+1])
+		state, err := decode(blob, presence.UserID(id))
+		if err != nil {
+			e.notice.Error("a user in the store cannot be read", "user", id, "err", err)
+			continue
+		}
+		visit(sh, presence.UserID(id), blob, &state)
 	}
 }
 
@@ -51,25 +70,10 @@ func (e *Engine) readAll(ctx context.Context, st *stream) error {
 		return err
 	}
 	e.stats.Readings.Add(1)
-	for _, sh := range st.shards {
-		there := map[presence.UserID]struct{}{}
-		err := e.scan(ctx, sh, func(id presence.UserID, blob string, s *presence.State) {
-			there[id] = struct{}{}
-			sh.mu.Lock()
-			defer sh.mu.Unlock()
-			e.showLocked(sh, id, blob, s)
-		})
-		if err != nil {
+	for some := range slices.Chunk(st.shards, shardsAtOnce) {
+		if err := e.readShards(ctx, some); err != nil {
 			return err
 		}
-		sh.mu.Lock()
-		sh.eachLocked(func(id presence.UserID, u *user) {
-			if _, ok := there[id]; !ok && u.known {
-				e.showLocked(sh, id, "", &presence.State{})
-			}
-		})
-		sh.mu.Unlock()
-		sh.lower(0)
 	}
 	changes, err := e.recent(ctx, st, r)
 	if err != nil {
@@ -81,6 +85,31 @@ func (e *Engine) readAll(ctx context.Context, st *stream) error {
 	e.restartLog(st, changes)
 	st.mu.Unlock()
 	return e.reach(ctx, st, r.n)
+}
+
+// readShards makes everybody in some shards look as the store has them.
+func (e *Engine) readShards(ctx context.Context, shards []*shard) error {
+	there := map[presence.UserID]struct{}{}
+	err := e.scan(ctx, shards, func(sh *shard, id presence.UserID, blob string, s *presence.State) {
+		there[id] = struct{}{}
+		sh.mu.Lock()
+		defer sh.mu.Unlock()
+		e.showLocked(sh, id, blob, s)
+	})
+	if err != nil {
+		return err
+	}
+	for _, sh := range shards {
+		sh.mu.Lock()
+		sh.eachLocked(func(id presence.UserID, u *user) {
+			if _, ok := there[id]; !ok && u.known {
+				e.showLocked(sh, id, "", &presence.State{})
+			}
+		})
+		sh.mu.Unlock()
+		sh.lower(0)
+	}
+	return nil
 }
 
 // recent reads the latest changes that led to a report, so that readers who followed another node before can

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strconv"
 
 	"github.com/redis/rueidis"
@@ -13,6 +14,9 @@ import (
 
 // renewals at once in one script: about a millisecond of the store's time.
 const batchSize = 500
+
+// renewalsAtOnce is one batch of every shard.
+const renewalsAtOnce = defaultShards
 
 // batch is what one script renews, all of one shard.
 type batch struct {
@@ -117,22 +121,27 @@ func (e *Engine) renewedLocked(sh *shard, id presence.UserID, u *user, now int64
 	return item, strays, true
 }
 
-// renew writes batches, all of them on their way at once.
-func (e *Engine) renew(ctx context.Context, batches []batch) error {
-	if len(batches) == 0 {
-		return nil
+// renew writes batches, some at a time: after an outage there are many, and each call has to end in time.
+func (e *Engine) renew(ctx context.Context, batches []batch) (failed error) {
+	for some := range slices.Chunk(batches, renewalsAtOnce) {
+		if err := e.renewSome(ctx, some); failed == nil {
+			failed = err
+		}
 	}
+	return failed
+}
+
+func (e *Engine) renewSome(ctx context.Context, batches []batch) (failed error) {
 	calls := make([]rueidis.LuaExec, len(batches))
 	for i := range batches {
 		calls[i] = e.renewal(&batches[i])
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), slowCall)
 	defer cancel()
-	var failed error
 	for i, reply := range renewScript.ExecMulti(ctx, e.client, calls...) {
 		others, err := reply.ToArray()
-		if err != nil {
-			failed = errors.Join(failed, err)
+		if failed == nil {
+			failed = err
 		}
 		e.renewed(&batches[i], others, err)
 	}
