@@ -3,7 +3,8 @@ package wire
 // Roster is everybody at once, by columns, for a table that is filtered and sorted where it is shown and kept true by
 // the feed. Every column of a part has one value for each row. Rows are by id, and columns say little twice: IDs and
 // Joined are differences to the row before, within the part; an e-mail that begins with @ is the username with that
-// behind it; LastSeen is from Now, Since from LastSeen. Words in Statuses, Causes, Roles and AccountStatuses are places
+// behind it; a username that begins with ~ is the names in small letters, joined by the next character, with the rest
+// behind them (~.7 of Zahra Noori is zahra.noori7), but ~~ is a ~ of its own; LastSeen is from Now, Since from LastSeen. Words in Statuses, Causes, Roles and AccountStatuses are places
 // in Words.
 type Roster struct {
 	// Epoch and Seq are the place in scope all of the feed that the presence columns hold at least: apply its later
@@ -31,7 +32,7 @@ type RosterWords struct {
 // RosterPart is some of the rows of a Roster, by columns.
 type RosterPart struct {
 	IDs             []int64  `json:"ids" nullable:"false" doc:"The first id of the part, then differences to the row before."`
-	Usernames       []string `json:"usernames" nullable:"false"`
+	Usernames       []string `json:"usernames" nullable:"false" doc:"One that begins with ~ and one of . - _ is first_name and last_name in small letters, joined by that, with the rest behind: ~.7 of Zahra Noori is zahra.noori7. ~~ stands for a ~."`
 	Emails          []string `json:"emails" nullable:"false" doc:"One that begins with @ is the username with that behind it."`
 	FirstNames      []string `json:"first_names" nullable:"false"`
 	LastNames       []string `json:"last_names" nullable:"false"`

@@ -33,12 +33,18 @@ func rows(t *testing.T, r wire.Roster) map[string]row {
 		id := int64(0)
 		for i, step := range p.IDs {
 			id += step
+			name := p.Usernames[i]
+			if strings.HasPrefix(name, "~~") {
+				name = name[1:]
+			} else if strings.HasPrefix(name, "~") {
+				name = strings.ToLower(p.FirstNames[i]) + name[1:2] + strings.ToLower(p.LastNames[i]) + name[2:]
+			}
 			email := p.Emails[i]
 			if email[0] == '@' {
-				email = p.Usernames[i] + email
+				email = name + email
 			}
 			found[formatUser(presence.UserID(id))] = row{
-				p.Usernames[i], email, r.Words.Roles[p.Roles[i]], r.Words.AccountStatuses[p.AccountStatuses[i]],
+				name, email, r.Words.Roles[p.Roles[i]], r.Words.AccountStatuses[p.AccountStatuses[i]],
 				r.Words.Statuses[p.Statuses[i]], r.Words.Causes[p.Causes[i]], p.Active[i], p.Held[i], p.Private[i], p.Devices[i],
 				p.Versions[i], p.LastSeen[i] != nil,
 			}
@@ -80,6 +86,39 @@ func TestRosterHasEverybodyByColumns(t *testing.T) {
 	cursor, _, err := s.tracker.Snapshot(t.Context())
 	if err != nil || all.Seq > cursor.Seq || all.Epoch != fmt.Sprintf("%x", cursor.Epoch) {
 		t.Errorf("cursor %s-%d, the engine is at %+v (%v)", all.Epoch, all.Seq, cursor, err)
+	}
+}
+
+func TestRosterSaysUsernamesByNames(t *testing.T) {
+	for _, c := range []struct{ username, first, last, short string }{
+		{"zahra.noori7", "Zahra", "Noori", "~.7"},
+		{"zahra-noori", "Zahra", "Noori", "~-"},
+		{"zahra_noori.de", "ZAHRA", "noori", "~_.de"},
+		{"zahranoori", "Zahra", "Noori", "zahranoori"},
+		{"Zahra.Noori", "Zahra", "Noori", "Zahra.Noori"},
+		{"zahra.noo", "Zahra", "Noori", "zahra.noo"},
+		{"zahra.", "Zahra", "", "zahra."},
+		{".noori", "", "Noori", ".noori"},
+		{"", "", "", ""},
+		{"زهرا.نوری", "زهرا", "نوری", "زهرا.نوری"},
+		{"a]b.c", "A}b", "C", "a]b.c"}, // one bit apart, and no letters
+		{"~.7", "Zahra", "Noori", "~~.7"},
+		{"~", "", "", "~~"},
+	} {
+		if got := shortUsername(&presence.Account{Username: c.username, FirstName: c.first, LastName: c.last}); got != c.short {
+			t.Errorf("%s of %s %s: %s, want %s", c.username, c.first, c.last, got, c.short)
+		}
+	}
+	s := newStack(t)
+	s.seed(admin(1, "boss"))
+	for i, name := range []string{"zahra.noori7", "~.noori", "zahra.nuri"} {
+		a := user(presence.UserID(10+i), name)
+		a.FirstName, a.LastName = "Zahra", "Noori"
+		s.seed(a)
+	}
+	got := rows(t, want[wire.Roster](s, 200, "GET", "/api/v1/roster", s.login("boss").Access, ""))
+	if got["10"].name != "zahra.noori7" || got["11"].name != "~.noori" || got["12"].name != "zahra.nuri" || got["10"].email != "zahra.noori7@example.test" {
+		t.Errorf("%+v", got)
 	}
 }
 

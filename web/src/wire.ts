@@ -799,7 +799,7 @@ export interface FeedTimes {
   offline_after_ms: number
 }
 
-/** Roster is everybody at once, by columns, for a table that is filtered and sorted where it is shown and kept true by the feed. Every column of a part has one value for each row. Rows are by id, and columns say little twice: IDs and Joined are differences to the row before, within the part; an e-mail that begins with @ is the username with that behind it; LastSeen is from Now, Since from LastSeen. Words in Statuses, Causes, Roles and AccountStatuses are places in Words. */
+/** Roster is everybody at once, by columns, for a table that is filtered and sorted where it is shown and kept true by the feed. Every column of a part has one value for each row. Rows are by id, and columns say little twice: IDs and Joined are differences to the row before, within the part; an e-mail that begins with @ is the username with that behind it; a username that begins with ~ is the names in small letters, joined by the next character, with the rest behind them (~.7 of Zahra Noori is zahra.noori7), but ~~ is a ~ of its own; LastSeen is from Now, Since from LastSeen. Words in Statuses, Causes, Roles and AccountStatuses are places in Words. */
 export interface Roster {
   /** With seq, the cursor of the feed's scope all that this holds at least. */
   epoch: string
@@ -831,6 +831,7 @@ export interface RosterWords {
 export interface RosterPart {
   /** The first id of the part, then differences to the row before. */
   ids: number[]
+  /** One that begins with ~ and one of . - _ is first_name and last_name in small letters, joined by that, with the rest behind: ~.7 of Zahra Noori is zahra.noori7. ~~ stands for a ~. */
   usernames: string[]
   /** One that begins with @ is the username with that behind it. */
   emails: string[]

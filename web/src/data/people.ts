@@ -126,7 +126,9 @@ export class People {
       const key = String(id)
       const known = this.rowOf.get(key)
       const row = known ?? this.rows++
-      const username = p.usernames[i] ?? ''
+      const firstName = p.first_names[i] ?? ''
+      const lastName = p.last_names[i] ?? ''
+      const username = wholeUsername(p.usernames[i] ?? '', firstName, lastName)
       const email = p.emails[i] ?? ''
       if (known === undefined) {
         this.rowOf.set(key, row)
@@ -140,8 +142,8 @@ export class People {
       }
       this.username[row] = username
       this.email[row] = email.startsWith('@') ? username + email : email
-      this.firstName[row] = p.first_names[i] ?? ''
-      this.lastName[row] = p.last_names[i] ?? ''
+      this.firstName[row] = firstName
+      this.lastName[row] = lastName
       this.text[row] = ''
       this.role[row] = words.role[at(p.roles, i)] ?? 0
       this.account[row] = words.account[at(p.account_statuses, i)] ?? 0
@@ -272,6 +274,13 @@ interface Words {
   readonly role: readonly number[]
   readonly account: readonly number[]
   readonly cause: readonly number[]
+}
+
+/** A username as the roster says it: ~ and a joint stand for the names in small letters, ~~ for a ~. */
+function wholeUsername(short: string, first: string, last: string): string {
+  if (!short.startsWith('~')) return short
+  const joint = short.charAt(1)
+  return joint === '~' ? short.slice(1) : first.toLowerCase() + joint + last.toLowerCase() + short.slice(2)
 }
 
 /** A value of a column; rows and places are ours and always there. */
