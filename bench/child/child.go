@@ -55,6 +55,8 @@ type Options struct {
 	Env    []string // settings: "PRESENCE_OFFLINE_AFTER=12s"
 	CPU    int      // the only processor it may use, or AnyCPU
 	Log    string   // file that its log is added to; empty: it is dropped
+	// Address is where it listens, so that one that is started again can be found; empty: a free one.
+	Address string
 }
 
 // Server is a running server. It is used from one goroutine at a time, but for its fields.
@@ -68,9 +70,12 @@ type Server struct {
 
 // Start starts a server and waits until it is ready.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	address, err := FreeAddress()
-	if err != nil {
-		return nil, err
+	address := o.Address
+	if address == "" {
+		var err error
+		if address, err = FreeAddress(); err != nil {
+			return nil, err
+		}
 	}
 	cmd := exec.Command(o.Binary, "serve", "--listen", address, "--data", o.Data)
 	cmd.Env = environment(o.Env)

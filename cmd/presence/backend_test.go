@@ -74,10 +74,17 @@ func TestABackend(t *testing.T) {
 	until(t, mine, `"t":"bye"`, `"code":4001`)
 	until(t, events, `"t":"delta"`, fmt.Sprintf(`"id":"%d"`, alice), `"s":"offline"`)
 
+	again := r.stream(ticket(fmt.Sprintf(`{"user":"%d","device":"tablet"}`, alice)), "?scope=users&users=1")
+	until(t, again, `"t":"hello"`)
+	unused := ticket(fmt.Sprintf(`{"user":"%d","device":"tablet","ttl":300}`, alice))
 	if code, text := r.call("DELETE", "/api/v1/tokens/"+made.ID, ann, ""); code != 204 {
 		t.Fatal(code, text)
 	}
 	until(t, events, `"t":"bye"`, `"code":4001`)
+	until(t, again, `"t":"bye"`, `"code":4002`, `"retry_ms"`)
+	if code, _ := r.call("GET", "/api/v1/feed?ticket="+unused, "", ""); code != 401 {
+		t.Errorf("a ticket of a revoked token opens the feed: %d", code)
+	}
 	if code, _ := r.call("GET", "/api/v1/feed?scope=all", made.Token, ""); code != 401 {
 		t.Errorf("a revoked token opens the feed: %d", code)
 	}

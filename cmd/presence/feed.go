@@ -42,6 +42,7 @@ func newFeed(a *app, cfg *config.Config, v1 *api.Handler, allowOrigin func(strin
 		Told:    realtime.Told{HeartbeatInterval: cfg.HeartbeatInterval, IdleAfter: cfg.IdleAfter, OfflineAfter: cfg.OfflineAfter},
 		Metrics: a.metrics, Log: a.log,
 	})
+	a.metrics.WatchFeed(feed.Numbers())
 	a.auth.OnSessionEnd(feed.SessionEnded)
 	a.auth.OnPrivacy(func(user presence.UserID, _ presence.Privacy) { feed.PrivacyChanged(user) })
 	changed := func(user presence.UserID) {

@@ -42,11 +42,12 @@ const (
 // tell returns all facts that can be known here.
 func (f *facts) tell(context.Context) []wire.Fact {
 	stats := f.feed.Stats()
+	behind, _ := f.feed.Waiting()
 	list := []wire.Fact{
 		f.fact("sockets", float64(stats.WebSockets+stats.Streams), "count", 0, 0, "%s connections of the feed are open."),
 		f.fact("heartbeats", f.rate(), "per_second", 0, 0, "%s heartbeats a second."),
 		f.fact("broadcast_lag", f.feed.Lag().Seconds(), "seconds", feedWarn, feedLimit, "99 of 100 changes were on their way within %s, in the last minute."),
-		f.fact("readers_behind", float64(f.feed.Waiting()), "count", 1, 0, "%s connections read slower than things happen."),
+		f.fact("readers_behind", float64(behind), "count", 1, 0, "%s connections read slower than things happen."),
 		f.fact("store_backlog", gauge(f.app.metrics.Store.Backlog), "count", 10_000, 100_000, "%s changes of status are not written down yet."),
 	}
 	if f.app.late != nil {

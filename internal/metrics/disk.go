@@ -1,7 +1,5 @@
 package metrics
 
-import "github.com/prometheus/client_golang/prometheus"
-
 // Disk is what a store on this machine's disk tells. A nil one is not told. All are called at every scrape.
 type Disk struct {
 	Full    func() bool    // presence_store_disk_full: 1 while there is no room
@@ -37,5 +35,5 @@ func (m *Metrics) count(name, help string, read func() uint64) {
 	if read == nil {
 		return
 	}
-	m.reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(read()) }))
+	m.countBy(name, help, nil, read)
 }

@@ -43,6 +43,7 @@ type Heartbeats struct {
 // Streams is the live connections.
 type Streams struct {
 	WebSocket prometheus.Gauge   // presence_stream_clients{transport="websocket"}
+	Events    prometheus.Gauge   // presence_stream_clients{transport="sse"}
 	Sent      prometheus.Counter // presence_stream_messages_total
 	Dropped   prometheus.Counter // presence_stream_dropped_total: readers cut off for being too slow
 }
@@ -111,9 +112,9 @@ func newStreams(f factory) Streams {
 	}, []string{"transport"})
 	f.reg.MustRegister(v)
 	return Streams{
-		WebSocket: v.WithLabelValues("websocket"),
-		Sent:      f.counter("presence_stream_messages_total", "Messages handed to live connections."),
-		Dropped:   f.counter("presence_stream_dropped_total", "Live connections cut off for reading too slowly."),
+		WebSocket: v.WithLabelValues("websocket"), Events: v.WithLabelValues("sse"),
+		Sent:    f.counter("presence_stream_messages_total", "Messages handed to live connections."),
+		Dropped: f.counter("presence_stream_dropped_total", "Live connections cut off for reading too slowly."),
 	}
 }
 

@@ -73,6 +73,7 @@ func TestNoMetricNamesAUser(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	m := New(reg, Build{})
 	m.Watch(everything())
+	m.WatchFeed(everythingOfTheFeed())
 	m.Changed(presence.Change{User: 4711})
 	m.HTTP.Observe("/x", "GET", 200, 0)
 	families, err := reg.Gather()
@@ -81,7 +82,7 @@ func TestNoMetricNamesAUser(t *testing.T) {
 	}
 	allowed := []string{
 		"from", "to", "cause", "status", "result", "transport", "route", "method", "code",
-		"version", "commit", "go", "le",
+		"version", "commit", "go", "le", "reason",
 	}
 	for _, f := range families {
 		for _, series := range f.GetMetric() {
@@ -103,6 +104,23 @@ func TestEverythingWatchedIsTold(t *testing.T) {
 		`presence_password_hashes_refused_total 7`, `presence_session_loads_total 7`, `presence_sessions_cached 7`,
 		`presence_store_acts_total 7`, `presence_store_commits_total 7`,
 		`presence_build_info{commit="",go="",version="1.2"} 1`)
+}
+
+func TestTheFeedIsTold(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	New(reg, Build{}).WatchFeed(everythingOfTheFeed())
+	wantLines(t, reg, `presence_feed_bytes_total 7`, `presence_feed_resumed_total 7`, `presence_feed_pictures_total 7`,
+		`presence_feed_coalesced_total 7`, `presence_feed_resyncs_total 7`, `presence_feed_closed_total{code="4008",reason="too_slow"} 7`,
+		`presence_feed_closed_total{code="0",reason="gone"} 7`, `presence_feed_lag_seconds 0.5`, `presence_feed_behind 2`, `presence_feed_queue_bytes 4096`)
+}
+
+func everythingOfTheFeed() Feed {
+	seventh := func() uint64 { return 7 }
+	return Feed{
+		Bytes: seventh, Resumed: seventh, Pictures: seventh, Coalesced: seventh, Resyncs: seventh,
+		Lag: func() float64 { return 0.5 }, Behind: func() (int, int) { return 2, 4096 },
+		Ends: []FeedEnd{{4008, "too_slow", seventh}, {0, "gone", seventh}},
+	}
 }
 
 func TestCountingAHeartbeatAllocatesNothing(t *testing.T) {

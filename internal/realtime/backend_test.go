@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"testing"
@@ -79,7 +80,7 @@ func TestABackendGoesOnFromItsCursor(t *testing.T) {
 func TestATicketOfABackend(t *testing.T) {
 	in(t, func(t *testing.T) {
 		h := newHouse(t)
-		text, err := h.feed.tickets.add(ticket{token: "s7", user: 7, until: time.Now().Add(time.Minute), plain: true})
+		text, err := h.feed.tickets.add(ticket{proof: proof{"s7", "b3"}, user: 7, until: time.Now().Add(time.Minute)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,11 +93,68 @@ func TestATicketOfABackend(t *testing.T) {
 		if err != nil || states[0].Status != presence.Online {
 			t.Errorf("%+v, %v", states, err)
 		}
-		other, _ := h.feed.tickets.add(ticket{token: "s7", user: 7, until: time.Now().Add(time.Minute), plain: true})
+		other, _ := h.feed.tickets.add(ticket{proof: proof{"s7", "b3"}, user: 7, until: time.Now().Add(time.Minute)})
 		c.say(`{"t":"token","token":"` + other + `"}`)
 		c.want("token")
 		if again := h.dial(`{"t":"auth","token":"` + text + `","scope":"all"}`); again.end() != 4003 {
 			t.Error("a ticket is good twice")
+		}
+	})
+}
+
+// When a backend may let nobody in any more, its tickets are worth nothing, and those it let in are sent away to come
+// back by somebody who may.
+func TestARevokedTokenTakesAlongWhomItLetIn(t *testing.T) {
+	in(t, func(t *testing.T) {
+		h := newHouse(t)
+		buy := func(via string) string {
+			text, err := h.feed.tickets.add(ticket{proof: proof{"7", via}, user: 7, until: time.Now().Add(maxTicketLife)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return text
+		}
+		unused := buy("b3")
+		through, other, own := h.dial(`{"t":"auth","token":"`+buy("b3")+`"}`), h.dial(`{"t":"auth","token":"`+buy("b4")+`"}`), h.dial(`{"t":"auth","token":"7"}`)
+		moved := h.dial(`{"t":"auth","token":"` + buy("b3") + `"}`)
+		moved.say(`{"t":"token","token":"` + buy("b4") + `"}`)
+		pause(time.Second)
+		h.mu.Lock()
+		h.over["b3"] = true
+		h.mu.Unlock()
+		h.feed.SessionEnded(-3, presence.EverySession)
+		pause(time.Millisecond)
+		if through.end() != 4002 || other.end() != 0 || own.end() != 0 || moved.end() != 0 {
+			t.Errorf("let in by the token that was revoked %d, by another one %d, by nobody %d, and by another one since %d",
+				through.end(), other.end(), own.end(), moved.end())
+		}
+		if late := h.dial(`{"t":"auth","token":"` + unused + `"}`); late.end() != 4003 {
+			t.Errorf("a ticket that was bought before: %d", late.end())
+		}
+	})
+}
+
+// What a backend lets in ends with the backend's token, however long the access token behind the ticket is good.
+func TestATicketEndsWithItsBackend(t *testing.T) {
+	in(t, func(t *testing.T) {
+		h := newHouse(t, func(c *Config, _ *times) {
+			check := c.Authenticate
+			c.Authenticate = func(ctx context.Context, token string, now time.Time) (Caller, error) {
+				caller, err := check(ctx, token, now)
+				if caller.Backend {
+					caller.Expires = now.Add(2 * time.Minute)
+				}
+				return caller, err
+			}
+		})
+		text, err := h.feed.tickets.add(ticket{proof: proof{"7", "b3"}, user: 7, until: time.Now().Add(time.Minute)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := h.dial(`{"t":"auth","token":"` + text + `"}`)
+		pause(2*time.Minute + 2*time.Second)
+		if c.end() != 4002 {
+			t.Errorf("code %d", c.end())
 		}
 	})
 }

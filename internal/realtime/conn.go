@@ -51,6 +51,7 @@ type conn struct {
 	renewing bool
 
 	expires atomic.Int64  // when the token ends, Unix nanoseconds
+	via     atomic.Int64  // the backend on whose word its person was let in; 0: nobody's
 	pinged  atomic.Uint64 // n of the ping that waits for an answer, 0 when none does
 	pingAt  atomic.Int64  // when it was sent, Unix nanoseconds
 	frames  atomic.Int64  // from the client, since the last look
@@ -77,6 +78,7 @@ type conn struct {
 	stuck   bool              // presence could not be read; look tries again
 	ending  time.Time         // when the last frame was queued
 	gone    bool              // nothing is written any more
+	counted bool              // why it ends is
 }
 
 // put queues a frame of presence. It reports false when the reader is behind: the change is to be missed then.
@@ -172,16 +174,26 @@ func (c *conn) end(why goodbye, retry *[2]int64) {
 		return
 	}
 	c.ending = c.feed.cfg.Now()
+	c.endedLocked(why)
 	c.queue, c.queued, c.missed, c.pending = nil, 0, nil, nil
 	c.lost, c.gap = false, false
 	c.dropLocked()
-	bye := plain(wire.FeedBye{T: "bye", Code: why.code, Reason: why.reason, RetryMS: retry})
+	code, reason := goodbyes[why].code, goodbyes[why].reason
+	bye := plain(wire.FeedBye{T: "bye", Code: code, Reason: reason, RetryMS: retry})
 	if !c.sse {
-		bye.ws = appendClose(bye.ws, why.code, why.reason)
+		bye.ws = appendClose(bye.ws, code, reason)
 	}
 	bye.last = true
 	c.control = append(c.control, bye)
 	c.wakeLocked()
+}
+
+// endedLocked counts why the connection ends: the first reason is the one.
+func (c *conn) endedLocked(why goodbye) {
+	if !c.counted {
+		c.counted = true
+		c.feed.stats.ends[why].Add(1)
+	}
 }
 
 func (c *conn) wakeLocked() {
@@ -227,6 +239,7 @@ func (c *conn) write() {
 		}
 		c.feed.stats.sent.Add(uint64(len(frames)))
 		c.feed.stats.bytes.Add(uint64(size))
+		c.feed.cfg.Metrics.Streams.Sent.Add(float64(len(frames)))
 		if frames[len(frames)-1].last {
 			c.hangUp()
 			return
@@ -325,6 +338,7 @@ func (c *conn) stop() {
 // forget lets everything go that waits for a connection whose reader has ended.
 func (c *conn) forget() {
 	c.mu.Lock()
+	c.endedLocked(endGone)
 	c.gone = true
 	c.queue, c.control, c.missed, c.pending = nil, nil, nil, nil
 	writing := c.flush

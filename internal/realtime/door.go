@@ -31,31 +31,31 @@ func (f *Feed) openFeed(w http.ResponseWriter, r *http.Request) error {
 	if err := f.hub.start(r.Context()); err != nil {
 		return presence.E(presence.Unavailable, "open feed", err)
 	}
-	token, caller, err := f.identify(r)
+	proof, caller, err := f.identify(r)
 	if err != nil {
 		return err
 	}
 	if r.Header.Get("Sec-Websocket-Key") != "" && r.Header.Get("Upgrade") != "" {
-		return f.openSocket(w, r, token, caller)
+		return f.openSocket(w, r, proof, caller)
 	}
-	return f.openStream(w, r, token, caller)
+	return f.openStream(w, r, proof, caller)
 }
 
 // identify checks who asks, where the request says so: the caller is nobody when it does not.
-func (f *Feed) identify(r *http.Request) (string, Caller, error) {
+func (f *Feed) identify(r *http.Request) (proof, Caller, error) {
 	text := bearer(r.Header)
 	if ticket := r.URL.Query().Get("ticket"); ticket != "" && text == "" {
 		if !looksLikeTicket(ticket) { // a token does not belong into an address
-			return "", Caller{}, errTicket
+			return proof{}, Caller{}, errTicket
 		}
-		token, caller, err := f.authenticate(r.Context(), ticket)
-		if presence.KindOf(err) == presence.Unauthenticated && err != nil && token == ticket {
+		p, caller, err := f.authenticate(r.Context(), ticket)
+		if presence.KindOf(err) == presence.Unauthenticated && err != nil && p.token == ticket {
 			err = errTicket
 		}
-		return token, caller, err
+		return p, caller, err
 	}
 	if text == "" {
-		return "", Caller{}, nil
+		return proof{}, Caller{}, nil
 	}
 	return f.authenticate(r.Context(), text)
 }
@@ -205,6 +205,16 @@ func (f *Feed) of(user presence.UserID) []*conn {
 	return append([]*conn(nil), f.byUser[user]...)
 }
 
+// through returns the connections that came on the word of a backend.
+func (f *Feed) through(backend presence.UserID) (came []*conn) {
+	for _, c := range f.list(nil) {
+		if c.via.Load() == int64(backend) {
+			came = append(came, c)
+		}
+	}
+	return came
+}
+
 func loopback(address string) bool {
 	ip, err := netip.ParseAddr(address)
 	return err == nil && ip.Unmap().IsLoopback()
@@ -278,9 +288,9 @@ func answer(w http.ResponseWriter, status int, kind string, v any) {
 	_, _ = w.Write(body) // a caller who is gone needs no answer
 }
 
-// still checks again that a token still counts, after its connection can be found by those who end sessions.
-func (f *Feed) still(ctx context.Context, token string) bool {
-	_, err := f.cfg.Authenticate(ctx, token, f.cfg.Now())
+// still checks again that a proof still counts, after its connection can be found by those who end sessions.
+func (f *Feed) still(ctx context.Context, p proof) bool {
+	_, err := f.check(ctx, p)
 	kind := presence.KindOf(err)
 	return err == nil || kind != presence.Unauthenticated && kind != presence.Forbidden
 }

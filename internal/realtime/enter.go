@@ -12,7 +12,7 @@ import (
 
 // enter is how a connection begins once it is known who it is and what it wants: it is counted, its session is told,
 // and what it wants to know begins to come.
-func (c *conn) enter(ctx context.Context, token string, caller Caller, want wish) error {
+func (c *conn) enter(ctx context.Context, p proof, caller Caller, want wish) error {
 	f := c.feed
 	if err := want.check(caller); err != nil {
 		return err
@@ -20,10 +20,11 @@ func (c *conn) enter(ctx context.Context, token string, caller Caller, want wish
 	c.caller, c.scope, c.observe = caller, want.scope, want.observe || c.sse || caller.Backend
 	c.roster = want.roster && want.scope == wire.FeedScopeAll
 	c.expires.Store(caller.Expires.UnixNano())
+	c.via.Store(int64(caller.via))
 	if err := f.own(c, caller.User); err != nil {
 		return err
 	}
-	if !f.still(ctx, token) { // it ended before those who end sessions could find us
+	if !f.still(ctx, p) { // it ended before those who end sessions could find us
 		c.end(byeSessionOver, nil)
 		return nil
 	}

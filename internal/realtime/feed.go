@@ -53,6 +53,8 @@ type Caller struct {
 	// Backend: no person but an API token, whose negative number User is. It makes nobody present, and may watch
 	// everybody as anybody may see them, or all of it with Staff.
 	Backend bool
+
+	via presence.UserID // the backend that vouched for the user, or nobody
 }
 
 // Config is what a Feed is built from. Authenticate and Presence are needed; the rest has defaults.
@@ -197,7 +199,8 @@ func (f *Feed) Run(ctx context.Context) error {
 type counters struct {
 	websockets, streams                   atomic.Int64
 	sent, bytes, coalesced, resyncs, slow atomic.Uint64
-	resumed, snapshots, silent            atomic.Uint64
+	resumed, snapshots                    atomic.Uint64
+	ends                                  [ends]atomic.Uint64
 }
 
 // Lag is how long, in the last minute, it took from a change to the queues of all its readers, for 99 of 100 changes.
@@ -206,16 +209,34 @@ func (f *Feed) Lag() time.Duration {
 	return lag
 }
 
-// Waiting is how many connections are behind: what happens does not fit their queue.
-func (f *Feed) Waiting() (behind int) {
+// Waiting is how many connections are behind: what happens does not fit their queue. Most is how many bytes wait for
+// the connection for which most wait, its owed users included.
+func (f *Feed) Waiting() (behind, most int) {
 	for _, c := range f.list(nil) {
 		c.mu.Lock()
 		if !c.behind.IsZero() {
 			behind++
 		}
+		most = max(most, c.queued+c.waiting+missedSize*len(c.missed))
 		c.mu.Unlock()
 	}
-	return behind
+	return behind, most
+}
+
+// missedSize is about what a user costs whose newest state a reader is owed, in bytes.
+const missedSize = 16
+
+// Numbers are what metrics tell of the feed.
+func (f *Feed) Numbers() metrics.Feed {
+	s := &f.stats
+	told := metrics.Feed{
+		Bytes: s.bytes.Load, Resumed: s.resumed.Load, Pictures: s.snapshots.Load, Coalesced: s.coalesced.Load, Resyncs: s.resyncs.Load,
+		Lag: func() float64 { return f.Lag().Seconds() }, Behind: f.Waiting,
+	}
+	for i := range s.ends {
+		told.Ends = append(told.Ends, metrics.FeedEnd{Code: goodbyes[i].code, Reason: goodbyes[i].reason, Count: s.ends[i].Load})
+	}
+	return told
 }
 
 // Stats is what a Feed has counted.
@@ -227,8 +248,8 @@ type Stats struct {
 	// Coalesced changes were not sent one by one, because their reader was behind; Resyncs are the times it was
 	// so far behind that it got a new picture.
 	Coalesced, Resyncs uint64
-	// Dropped connections were cut for reading too slowly, Silent ones for not answering a ping.
-	Dropped, Silent uint64
+	// Dropped connections were cut for reading too slowly.
+	Dropped uint64
 	// Resumed connections went on from a cursor, Snapshots are pictures that were begun.
 	Resumed, Snapshots uint64
 }
@@ -238,7 +259,7 @@ func (f *Feed) Stats() Stats {
 	s := &f.stats
 	return Stats{
 		WebSockets: s.websockets.Load(), Streams: s.streams.Load(), Sent: s.sent.Load(), Bytes: s.bytes.Load(),
-		Coalesced: s.coalesced.Load(), Resyncs: s.resyncs.Load(), Dropped: s.slow.Load(), Silent: s.silent.Load(),
+		Coalesced: s.coalesced.Load(), Resyncs: s.resyncs.Load(), Dropped: s.slow.Load(),
 		Resumed: s.resumed.Load(), Snapshots: s.snapshots.Load(),
 	}
 }

@@ -40,25 +40,35 @@ func timesFor(lease time.Duration) times {
 var noDeadline time.Time
 
 // goodbye is why a connection ends.
-type goodbye struct {
+type goodbye uint8
+
+// The goodbyes, as docs/protocol.md lists them, and the ends without one.
+const (
+	byeBye goodbye = iota
+	byeBadFrame
+	byeRestart
+	byeBusy
+	byeSessionOver
+	byeTokenExpired
+	byeUnauthenticated
+	byeForbidden
+	byeSilent
+	byeTooFast
+	byeTooSlow
+	endStuck // it took nothing, not even a goodbye
+	endGone  // the client, or the network, ended it
+	ends     // how many there are
+)
+
+var goodbyes = [ends]struct {
 	code   uint16
 	reason string
+}{
+	byeBye: {1000, "bye"}, byeBadFrame: {1008, "bad_frame"}, byeRestart: {1012, "restart"}, byeBusy: {1013, "busy"},
+	byeSessionOver: {4001, "session_over"}, byeTokenExpired: {4002, "token_expired"}, byeUnauthenticated: {4003, "unauthenticated"},
+	byeForbidden: {4004, "forbidden"}, byeSilent: {4005, "silent"}, byeTooFast: {4006, "too_fast"}, byeTooSlow: {4008, "too_slow"},
+	endStuck: {0, "stuck"}, endGone: {0, "gone"},
 }
-
-// The goodbyes, as docs/protocol.md lists them.
-var (
-	byeBye             = goodbye{1000, "bye"}
-	byeBadFrame        = goodbye{1008, "bad_frame"}
-	byeRestart         = goodbye{1012, "restart"}
-	byeBusy            = goodbye{1013, "busy"}
-	byeSessionOver     = goodbye{4001, "session_over"}
-	byeTokenExpired    = goodbye{4002, "token_expired"}
-	byeUnauthenticated = goodbye{4003, "unauthenticated"}
-	byeForbidden       = goodbye{4004, "forbidden"}
-	byeSilent          = goodbye{4005, "silent"}
-	byeTooFast         = goodbye{4006, "too_fast"}
-	byeTooSlow         = goodbye{4008, "too_slow"}
-)
 
 // look looks at every connection each second: pings, tokens, the silent and the stuck.
 func (f *Feed) look(ctx context.Context) error {
@@ -118,7 +128,6 @@ func (c *conn) look(now time.Time, patient bool) {
 	case expires <= 0:
 		c.end(byeTokenExpired, &[2]int64{0, 1000})
 	case pinged:
-		c.feed.stats.silent.Add(1)
 		c.end(byeSilent, &[2]int64{0, 5000})
 	case !behind.IsZero() && now.Sub(behind) > t.behind:
 		c.feed.stats.slow.Add(1)
@@ -173,7 +182,16 @@ func (c *conn) ping(now time.Time) {
 
 // SessionEnded closes the connections of a session that is over, soon and without waiting. With EverySession the account
 // changed: it may not be allowed here any more, or see less. It has the form of auth.Service.OnSessionEnd.
+//
+// When the API token of a backend ends, so do the connections of those it let in: they may come back with what they are
+// given by somebody who still may.
 func (f *Feed) SessionEnded(user presence.UserID, session presence.SessionID) {
+	if user < 0 {
+		window := f.window()
+		for _, c := range f.through(user) {
+			c.end(byeTokenExpired, window)
+		}
+	}
 	mine := f.of(user)
 	if len(mine) == 0 {
 		return

@@ -21,12 +21,9 @@ type SharedTickets interface {
 // sealedPrefix begins tickets that hold what they stand for. No token begins so.
 const sealedPrefix = "sealed."
 
-// seal makes a ticket that holds the token itself.
+// seal makes a ticket that holds the tokens themselves.
 func (t *tickets) seal(one ticket) string {
-	content := append([]byte{0}, one.token...)
-	if one.plain {
-		content[0] = 1
-	}
+	content := append(append([]byte{byte(len(one.via))}, one.via...), one.token...) // an API token has some 50 characters
 	return sealedPrefix + t.shared.Seal(content, one.until.Sub(t.now()))
 }
 
@@ -37,16 +34,17 @@ func (t *tickets) unseal(text string) (ticket, bool) {
 		return ticket{}, false
 	}
 	content, ok := t.shared.Open(sealed)
-	if !ok || len(content) < 1 {
+	if !ok || len(content) < 1 || len(content) < 1+int(content[0]) {
 		return ticket{}, false
 	}
+	via, token := content[1:1+int(content[0])], content[1+int(content[0]):]
 	key := sha256.Sum256([]byte(text))
 	if !t.use(key) {
 		return ticket{}, false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	return ticket{token: string(content[1:]), plain: content[0] == 1}, t.shared.Once(ctx, hex.EncodeToString(key[:]), maxTicketLife)
+	return ticket{proof: proof{string(token), string(via)}}, t.shared.Once(ctx, hex.EncodeToString(key[:]), maxTicketLife)
 }
 
 // use reports whether a ticket was not used here before.

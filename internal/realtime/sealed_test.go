@@ -20,11 +20,11 @@ func (o openly) Once(_ context.Context, name string, _ time.Duration) bool {
 func TestATicketOfOneNodeIsGoodOnceAtAnother(t *testing.T) {
 	between := openly{map[string]bool{}}
 	one, two := newTickets(time.Now, between), newTickets(time.Now, between)
-	text, err := one.add(ticket{token: "t0ken", user: 7, until: time.Now().Add(ticketLife), plain: true})
+	text, err := one.add(ticket{proof: proof{"t0ken", "op_3"}, user: 7, until: time.Now().Add(ticketLife)})
 	if err != nil || !looksLikeTicket(text) {
 		t.Fatalf("%q: %v", text, err)
 	}
-	if got, ok := two.redeem(text); !ok || got.token != "t0ken" || !got.plain {
+	if got, ok := two.redeem(text); !ok || got.proof != (proof{"t0ken", "op_3"}) {
 		t.Errorf("at the other node: %+v, %v", got, ok)
 	}
 	for name, node := range map[string]*tickets{"where it was bought": one, "where it was used": two} {

@@ -31,7 +31,7 @@ const (
 type socket struct {
 	*conn
 	// Of the request, for auth: none when the first frame has to say.
-	token   string
+	proof   proof
 	caller  Caller
 	entered bool
 }
@@ -45,7 +45,7 @@ func newUpgrader(f *Feed) *gws.Upgrader {
 }
 
 // openSocket makes a WebSocket of a request. Its goroutine reads; what it wants comes in its first frame.
-func (f *Feed) openSocket(w http.ResponseWriter, r *http.Request, token string, caller Caller) error {
+func (f *Feed) openSocket(w http.ResponseWriter, r *http.Request, p proof, caller Caller) error {
 	address := f.cfg.Address(r)
 	place := &conn{address: address}
 	if err := f.add(place); err != nil {
@@ -59,7 +59,7 @@ func (f *Feed) openSocket(w http.ResponseWriter, r *http.Request, token string, 
 	s := up.Session().(*socket)
 	now := f.cfg.Now()
 	s.feed, s.net, s.address, s.opened, s.nextPing = f, up.NetConn(), address, now, now.Add(f.times.ping)
-	s.token, s.caller = token, caller
+	s.proof, s.caller = p, caller
 	f.replace(place, s.conn)
 	f.stats.websockets.Add(1)
 	f.cfg.Metrics.Streams.WebSocket.Inc()
@@ -90,6 +90,7 @@ func (f *Feed) release(place *conn) {
 func (f *Feed) gone(c *conn) {
 	if c.sse {
 		f.stats.streams.Add(-1)
+		f.cfg.Metrics.Streams.Events.Dec()
 		return
 	}
 	f.stats.websockets.Add(-1)
@@ -192,20 +193,20 @@ func (s *socket) fail(re, code, message string) {
 func (s *socket) auth(req wire.FeedRequest, ids []presence.UserID) {
 	ctx := context.Background() // a connection outlives its request
 	s.entered = true
-	token, caller, err := s.token, s.caller, error(nil)
-	s.token = ""
-	if token == "" {
-		if token = req.Token; token == "" {
-			token = req.Ticket
+	p, caller, err := s.proof, s.caller, error(nil)
+	s.proof = proof{}
+	if p.token == "" {
+		if p.token = req.Token; p.token == "" {
+			p.token = req.Ticket
 		}
-		token, caller, err = s.feed.authenticate(ctx, token)
+		p, caller, err = s.feed.authenticate(ctx, p.token)
 	}
 	if err == nil {
 		want := wish{scope: req.Scope, users: ids, resume: req.Resume, idle: req.Idle, observe: req.Observe, roster: req.Roster}
 		if want.scope == "" {
 			want.scope = wire.FeedScopeUsers
 		}
-		err = s.enter(ctx, token, caller, want)
+		err = s.enter(ctx, p, caller, want)
 	}
 	if err != nil {
 		s.refuse(err)
@@ -239,6 +240,7 @@ func (s *socket) renew(token string) {
 		return
 	}
 	s.expires.Store(caller.Expires.UnixNano())
+	s.via.Store(int64(caller.via))
 	s.say(plain(wire.FeedRenewed{T: "token", Expires: caller.Expires.UnixMilli()}))
 }
 
@@ -310,6 +312,9 @@ func idText(id presence.UserID) string { return strconv.FormatInt(int64(id), 10)
 // cut closes a connection that takes nothing: a frame would only wait behind the rest.
 func (c *conn) cut(why string) {
 	c.feed.stats.slow.Add(1)
+	c.mu.Lock()
+	c.endedLocked(endStuck)
+	c.mu.Unlock()
 	c.feed.cfg.Metrics.Streams.Dropped.Inc()
 	c.feed.cfg.Log.LogAttrs(context.Background(), slog.LevelInfo, "feed closed: reader too slow", slog.Int64("user", int64(c.caller.User)),
 		slog.String("reason", why), slog.Duration("open", time.Since(c.opened)))

@@ -12,8 +12,8 @@ import (
 
 // openStream makes a stream of server-sent events of a request. The connection is taken over from net/http, whose
 // buffers and time limits are made for answers that end.
-func (f *Feed) openStream(w http.ResponseWriter, r *http.Request, token string, caller Caller) error {
-	if token == "" {
+func (f *Feed) openStream(w http.ResponseWriter, r *http.Request, p proof, caller Caller) error {
+	if p.token == "" {
 		return &presence.Error{
 			Kind: presence.Unauthenticated, Op: "open feed", Code: "not_authenticated", Tell: "Authentication credentials were not provided.",
 		}
@@ -42,9 +42,10 @@ func (f *Feed) openStream(w http.ResponseWriter, r *http.Request, token string, 
 	}
 	_ = c.net.SetDeadline(noDeadline)
 	f.stats.streams.Add(1)
+	f.cfg.Metrics.Streams.Events.Inc()
 	f.replace(place, c)
 	c.say(&frame{sse: head})
-	if err := c.enter(r.Context(), token, caller, want); err != nil { // the last place went to somebody else
+	if err := c.enter(r.Context(), p, caller, want); err != nil { // the last place went to somebody else
 		c.end(byeBusy, &[2]int64{1000, 10_000})
 	}
 	go c.listen()

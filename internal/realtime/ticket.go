@@ -24,7 +24,7 @@ const (
 	maxTickets, maxTicketsPerUser = 1 << 16, 40
 )
 
-// tickets are the ones that are good: each once, for a minute. They are kept as hashes, beside the token that bought
+// tickets are the ones that are good: each once, for a minute. They are kept as hashes, beside what bought
 // them, which is checked again when the ticket is used.
 type tickets struct {
 	now    func() time.Time
@@ -36,12 +36,14 @@ type tickets struct {
 }
 
 type ticket struct {
-	token string
+	proof
 	user  presence.UserID
 	until time.Time
-	// plain: a backend vouched for the user, who is seen as no staff whatever they are.
-	plain bool
 }
+
+// proof is what somebody was let in with: an access token or an API token, and the API token of the backend on whose
+// word that was, if it was one's. Both must count. Whom a backend vouched for is seen as no staff whatever they are.
+type proof struct{ token, via string }
 
 func newTickets(now func() time.Time, shared SharedTickets) *tickets {
 	return &tickets{now: now, shared: shared, good: make(map[[32]byte]ticket), of: make(map[presence.UserID]int)}
@@ -49,7 +51,7 @@ func newTickets(now func() time.Time, shared SharedTickets) *tickets {
 
 // issue makes a ticket for the bearer of a token that was checked.
 func (t *tickets) issue(user presence.UserID, token string) (string, error) {
-	return t.add(ticket{token: token, user: user, until: t.now().Add(ticketLife)})
+	return t.add(ticket{proof: proof{token: token}, user: user, until: t.now().Add(ticketLife)})
 }
 
 func (t *tickets) add(one ticket) (string, error) {
@@ -93,17 +95,31 @@ func (t *tickets) redeem(text string) (ticket, bool) {
 }
 
 // authenticate checks what somebody came with: an access token, an API token, or a ticket in place of one. It returns
-// the token behind it.
-func (f *Feed) authenticate(ctx context.Context, text string) (token string, caller Caller, err error) {
-	one := ticket{token: text}
+// what is behind it.
+func (f *Feed) authenticate(ctx context.Context, text string) (proof, Caller, error) {
+	p := proof{token: text}
 	if looksLikeTicket(text) {
 		if good, ok := f.tickets.redeem(text); ok {
-			one = good
+			p = good.proof
 		}
 	}
-	caller, err = f.cfg.Authenticate(ctx, one.token, f.cfg.Now())
-	caller.Staff = caller.Staff && !one.plain
-	return one.token, caller, err
+	caller, err := f.check(ctx, p)
+	return p, caller, err
+}
+
+// check checks a proof as it is now. Who came through a backend is here for as long as the backend may let people in.
+func (f *Feed) check(ctx context.Context, p proof) (Caller, error) {
+	now := f.cfg.Now()
+	caller, err := f.cfg.Authenticate(ctx, p.token, now)
+	if err != nil || p.via == "" {
+		return caller, err
+	}
+	backend, err := f.cfg.Authenticate(ctx, p.via, now)
+	caller.Staff, caller.via = false, backend.User
+	if backend.Expires.Before(caller.Expires) {
+		caller.Expires = backend.Expires
+	}
+	return caller, err
 }
 
 // ticketLength is that of 32 bytes in base64url; no token has it.
@@ -170,7 +186,7 @@ func (f *Feed) ticketFor(r *http.Request) (ticket, error) {
 		if err == nil && caller.Backend {
 			err = badTicketRequest("user", "A backend says for which user the ticket is.")
 		}
-		return ticket{token: token, user: caller.User, until: now.Add(ticketLife)}, err
+		return ticket{proof: proof{token: token}, user: caller.User, until: now.Add(ticketLife)}, err
 	}
 	life := ticketLife
 	if want.TTL != 0 {
@@ -185,7 +201,7 @@ func (f *Feed) ticketFor(r *http.Request) (ticket, error) {
 		return ticket{}, &presence.Error{Kind: presence.Forbidden, Op: "issue ticket", Tell: "There are no tickets for others."}
 	}
 	user, access, err := f.cfg.OnBehalf(r, token, want)
-	return ticket{token: access, user: user, until: now.Add(life), plain: true}, err
+	return ticket{proof: proof{token: access, via: token}, user: user, until: now.Add(life)}, err
 }
 
 func badTicketRequest(field, tell string) error {
