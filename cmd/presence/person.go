@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/offchat/presence/internal/control"
+	"github.com/offchat/presence/wire"
 )
 
 type userExportCmd struct {
@@ -67,11 +68,11 @@ func (c *userEraseCmd) Run(p *process) error {
 			if err != nil {
 				return err
 			}
-			var who control.Person
+			var who wire.Person
 			if err := json.Unmarshal(text, &who); err != nil {
 				return err
 			}
-			return usageError{fmt.Sprintf("this would remove %s (id %d, %s) for good, with %d sessions, %d lines of activity and %d changes of status; add --yes to do it",
+			return usageError{fmt.Sprintf("this would remove %s (id %s, %s) for good, with %d sessions, %d lines of activity and %d changes of status; add --yes to do it",
 				printable(who.Account.Username), who.Account.ID, printable(who.Account.Email), len(who.Sessions), len(who.Activity), len(who.History))}
 		}
 		did, err := s.Erase(ctx, c.Name)
@@ -81,8 +82,8 @@ func (c *userEraseCmd) Run(p *process) error {
 		case c.JSON:
 			return printJSON(p, did)
 		}
-		_, err = fmt.Fprintf(p.stdout, "%s is erased (id %d, %d lines of the audit emptied). Backups of before still have them.\n",
-			printable(c.Name), did.User, did.AuditLines)
+		_, err = fmt.Fprintf(p.stdout, "%s is erased (id %s, %d lines of the audit emptied). Backups of before still have them.\n",
+			printable(c.Name), did.ID, did.AuditLines)
 		return err
 	})
 }
@@ -117,10 +118,12 @@ func (c *auditListCmd) Run(p *process) error {
 			if l.At != nil {
 				when = l.At.Format(time.RFC3339)
 			}
-			if l.Actor != 0 {
-				actor = fmt.Sprintf("user %d", l.Actor)
+			if token, ok := strings.CutPrefix(l.Actor, "-"); ok {
+				actor = "token " + token
+			} else if l.Actor != "" {
+				actor = "user " + l.Actor
 			}
-			fmt.Fprintf(out, "%d\t%s\t%s\t%s\t%d %s\t%s\n", l.ID, when, actor, printable(l.Action), l.Target, printable(l.TargetName), printable(l.Reason))
+			fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s %s\t%s\n", l.ID, when, actor, printable(l.Action), l.Target, printable(l.TargetName), printable(l.Reason))
 		}
 		return out.Flush()
 	})

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/offchat/presence/internal/control"
+	"github.com/offchat/presence/wire"
 )
 
 // alter changes a stopped server's database behind its back.
@@ -103,7 +104,7 @@ func TestLinesOfBeforeThereWereSealsAreSealedOnce(t *testing.T) {
 func TestAPersonIsExportedAndErased(t *testing.T) {
 	data := withAda(t)
 	code, out, errs := command(t, "user", "export", "ada", "--data", data)
-	var person control.Person
+	var person wire.Person
 	if err := json.Unmarshal([]byte(out), &person); code != exitOK || err != nil {
 		t.Fatalf("export: %d %v %s", code, err, errs)
 	}

@@ -24,6 +24,7 @@ import (
 
 	"github.com/offchat/presence"
 	"github.com/offchat/presence/internal/auth"
+	"github.com/offchat/presence/internal/personal"
 	"github.com/offchat/presence/internal/tracker"
 	"github.com/offchat/presence/wire"
 )
@@ -44,6 +45,7 @@ type Store interface {
 	presence.LogReader
 	presence.ReportStore
 	presence.DeskStore
+	personal.Records
 	Session(ctx context.Context, id presence.SessionID) (presence.LoginSession, error)
 	Durable(ctx context.Context, act func(tx presence.Tx) error) error
 }

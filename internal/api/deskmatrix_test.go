@@ -4,6 +4,8 @@ package api
 const deskMatrix = `
 POST   /users/{id}/acts                1 3 3 3 2 1 1 3 3 1
 PATCH  /users/{id}                     1 3 3 3 2 1 1 3 3 1
+GET    /users/{id}/export              1 3 3 3 2 1 1 3 3 1
+POST   /users/{id}/erase               1 3 3 3 2 1 1 3 3 1
 GET    /users/export                   1 3 - 3 2 1 1 3 3 1
 GET    /audit/export                   1 3 - 3 2 1 1 3 3 1
 GET    /views                          1 3 - 2 2 1 1 3 3 1

@@ -203,6 +203,9 @@ func (w *matrixWorld) ask(method, path, op string, actor rune) int {
 	if method == "PATCH" && path == "/api/v1/users/{id}" {
 		body = `{"first_name":"Edited"}`
 	}
+	if strings.HasSuffix(path, "/erase") {
+		body = fmt.Sprintf(`{"confirm":"person%d"}`, target.id)
+	}
 	if strings.HasSuffix(path, "/acts") {
 		body = `{"act":"force_logout"}`
 	}

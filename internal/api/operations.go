@@ -24,6 +24,7 @@ func (h *Handler) register() {
 	h.registerTransitions()
 	h.registerJobs()
 	h.registerEdit()
+	h.registerPersons()
 	h.registerExports()
 	h.registerViews()
 	h.registerTimeouts()

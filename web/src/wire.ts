@@ -799,6 +799,120 @@ export interface FeedTimes {
   offline_after_ms: number
 }
 
+/** Person is everything that is kept about somebody, but for the hash of their password and what would let somebody in. */
+export interface Person {
+  exported_at: string
+  account: PersonAccount
+  presence: PersonPresence
+  hold?: PersonHold
+  /** Newest first, ended ones too. */
+  sessions: PersonSession[]
+  activity: PersonActivity[]
+  history: PersonChange[]
+  /** What admins did about them. */
+  audit_about: PersonAuditLine[]
+  /** What they did as an admin. */
+  audit_by: PersonAuditLine[]
+}
+
+/** PersonAccount is the account. */
+export interface PersonAccount {
+  id: string
+  username: string
+  email: string
+  first_name: string
+  last_name: string
+  avatar: string
+  bio: string
+  role: string
+  is_staff: boolean
+  status: string
+  is_active: boolean
+  email_verified: boolean
+  has_password: boolean
+  hide_status: boolean
+  hide_last_seen: boolean
+  join_date: string | null
+  created_at: string | null
+  updated_at: string | null
+  /** When the account went into the trash; null: it is not there. */
+  deleted_at: string | null
+}
+
+/** PersonPresence is how they are shown. */
+export interface PersonPresence {
+  online_status: string
+  last_seen: string | null
+  since: string | null
+  cause: string
+}
+
+/** PersonHold is an override of their status. */
+export interface PersonHold {
+  status: string
+  until: string | null
+  note: string
+  actor: string
+}
+
+/** PersonSession is one sign-in. Its number is left out: it would tell nobody anything, and it names tokens. */
+export interface PersonSession {
+  created_at: string | null
+  expires_at: string | null
+  ended_at: string | null
+  end_cause: string
+  ip_address: string
+  user_agent: string
+}
+
+/** PersonActivity is a line of their activity. */
+export interface PersonActivity {
+  at: string | null
+  action: string
+  description: string
+  ip_address: string
+  user_agent: string
+}
+
+/** PersonChange is a change of their status. */
+export interface PersonChange {
+  at: string | null
+  from: string
+  to: string
+  cause: string
+  actor?: string
+}
+
+/** PersonAuditLine is a line of the audit. */
+export interface PersonAuditLine {
+  id: string
+  at: string | null
+  /** The id of the admin; negative: an API token, by its id; empty: the command line on the server's machine. */
+  actor: string
+  action: string
+  target: string
+  target_name: string
+  before?: unknown
+  after?: unknown
+  reason?: string
+  ip_address?: string
+  user_agent?: string
+  request_id?: string
+}
+
+/** ErasePerson asks for the end of a person. */
+export interface ErasePerson {
+  /** Their username, as it is written: what was done cannot be undone. */
+  confirm: string
+}
+
+/** ErasedPerson is what an erasure did. */
+export interface ErasedPerson {
+  id: string
+  /** Lines of the audit that were emptied. */
+  audit_lines: number
+}
+
 /** Roster is everybody at once, by columns, for a table that is filtered and sorted where it is shown and kept true by the feed. Every column of a part has one value for each row. Rows are by id, and columns say little twice: IDs and Joined are differences to the row before, within the part; an e-mail that begins with @ is the username with that behind it; a username that begins with ~ is the names in small letters, joined by the next character, with the rest behind them (~.7 of Zahra Noori is zahra.noori7), but ~~ is a ~ of its own; LastSeen is from Now, Since from LastSeen. Words in Statuses, Causes, Roles and AccountStatuses are places in Words. */
 export interface Roster {
   /** With seq, the cursor of the feed's scope all that this holds at least. */
