@@ -16,7 +16,7 @@ import (
 )
 
 // newFeed builds the live feed and has auth tell it of sessions that end and of privacy that changes.
-func newFeed(a *app, cfg *config.Config, v1 *api.Handler, allowOrigin func(string) bool) *realtime.Feed {
+func newFeed(a *app, cfg *config.Config, v1 *api.Handler, beside *passes, allowOrigin func(string) bool) *realtime.Feed {
 	feed := realtime.New(realtime.Config{
 		Authenticate: func(ctx context.Context, token string, now time.Time) (realtime.Caller, error) {
 			if auth.IsAPIToken(token) {
@@ -36,6 +36,11 @@ func newFeed(a *app, cfg *config.Config, v1 *api.Handler, allowOrigin func(strin
 		OnBehalf: func(r *http.Request, token string, want wire.FeedTicketRequest) (presence.UserID, string, error) {
 			return onBehalf(a.auth, r, token, want)
 		},
+		OpenPass: beside.open,
+		Vouch: func(ctx context.Context, token string, now time.Time) (realtime.Caller, error) {
+			id, err := beside.vouches(ctx, token, now)
+			return realtime.Caller{User: id.User, Expires: id.Expires, Backend: true}, err
+		},
 		Privacy: a.auth.Privacy, Private: a.auth.Private, Tickets: sharedTickets(a),
 		Accounts: v1.AccountVersion, Device: a.auth.Device,
 		AllowOrigin: allowOrigin, Address: httpd.ClientIP,
@@ -43,6 +48,7 @@ func newFeed(a *app, cfg *config.Config, v1 *api.Handler, allowOrigin func(strin
 		Metrics: a.metrics, Log: a.log,
 	})
 	a.metrics.WatchFeed(feed.Numbers())
+	beside.redeem = feed.Redeem
 	a.auth.OnSessionEnd(feed.SessionEnded)
 	a.auth.OnPrivacy(func(user presence.UserID, _ presence.Privacy) { feed.PrivacyChanged(user) })
 	changed := func(user presence.UserID) {

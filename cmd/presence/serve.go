@@ -107,7 +107,8 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 			feed.SetTold(realtime.Told{HeartbeatInterval: t.HeartbeatInterval, IdleAfter: t.IdleAfter, OfflineAfter: t.OfflineAfter})
 		},
 	})
-	feed = newFeed(a, cfg, v1, socketOrigins(a, public.Addr()))
+	beside := newPasses(a.auth)
+	feed = newFeed(a, cfg, v1, beside, socketOrigins(a, public.Addr()))
 	known.feed = feed
 	if err := v1.FollowTimeouts(ctx); err != nil {
 		log.LogAttrs(ctx, slog.LevelError, "the timeouts that were set in the dashboard cannot be read; those of the configuration count", slog.Any("err", err))
@@ -141,9 +142,9 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 	})
 
 	server := httpd.New(httpd.Options{
-		Handler: handler, Ready: &a.ready, Metrics: a.metrics.HTTP, Log: log,
+		Handler: beside.door(handler), Ready: &a.ready, Metrics: a.metrics.HTTP, Log: log,
 		TrustedProxies: cfg.TrustedProxies, CORSOrigins: cfg.CORSOrigins,
-		ExposeHeaders: []string{"Presence-Heartbeat-Interval", "Presence-Idle-After", "Presence-Offline-After", "Presence-Refresh-Interval"},
+		ExposeHeaders: []string{"Presence-Heartbeat-Interval", "Presence-Idle-After", "Presence-Offline-After", "Presence-Refresh-Interval", passHeader},
 	})
 	reload.log, reload.supervisor, reload.running = log, manager, cfg
 	reload.apply = func(merged *config.Config) {

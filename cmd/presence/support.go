@@ -175,8 +175,8 @@ var secretForms = []*regexp.Regexp{
 	regexp.MustCompile(`(?i)(bearer\s+)[A-Za-z0-9._~+/=-]+`),
 	regexp.MustCompile(`(://[^:/@\s]*:)[^@/\s]+@`),
 	regexp.MustCompile(`(?i)("?(?:password|secret|signing_key|authorization)"?\s*[:=]\s*"?)[^\s",}*][^\s",}]*`),
-	// The token of a backend (not its hint, which is shorter), the secret of a webhook, a ticket.
-	regexp.MustCompile(`\b(?:opt_[0-9A-Za-z]{20,}|whsec_[0-9A-Za-z+/]{20,}=*|sealed\.[0-9A-Za-z_-]{20,})`),
+	// The token of a backend (not its hint, which is shorter), the secret of a webhook, a ticket, a pass.
+	regexp.MustCompile(`\b(?:opt_[0-9A-Za-z]{20,}|whsec_[0-9A-Za-z+/]{20,}=*|(?:sealed|pass)\.[0-9A-Za-z_-]{20,})`),
 }
 
 const hidden = "********"

@@ -75,6 +75,9 @@ func (h *Handler) enter(r *http.Request, op *huma.Operation) (*call, error) {
 	if c.id, err = h.Auth.Authenticate(r.Context(), token, c.now); err != nil {
 		return c, err
 	}
+	if auth.IsPlain(r.Context()) {
+		c.id = c.id.Plain()
+	}
 	if _, err := h.Presence.Signal(r.Context(), presence.Signal{
 		User: c.id.User, Session: c.id.Session, Kind: presence.Activity, At: c.now,
 	}); err != nil {

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"time"
 
 	"github.com/offchat/presence"
@@ -41,6 +42,25 @@ func (id Identity) IsAdmin() bool { return id.system || id.account != nil && id.
 func (id Identity) MayRead() bool {
 	return id.system || id.account != nil && id.account.mayRead || id.Has(presence.ScopeAdminRead)
 }
+
+// Plain is the same person without any rank: no admin, no moderator.
+func (id Identity) Plain() Identity {
+	if id.account == nil {
+		return id
+	}
+	plain := *id.account
+	plain.admin, plain.mayRead = false, false
+	id.account = &plain
+	return id
+}
+
+type plainKey struct{}
+
+// AsPlain marks the context of a request whose caller was let in by a backend: see IsPlain.
+func AsPlain(ctx context.Context) context.Context { return context.WithValue(ctx, plainKey{}, true) }
+
+// IsPlain reports whether the caller of a request is to be taken for nobody's staff, whatever their account is.
+func IsPlain(ctx context.Context) bool { return ctx.Value(plainKey{}) != nil }
 
 // Backend is the API token that was checked, where it was one and not a person's.
 func (id Identity) Backend() (presence.APITokenID, bool) {

@@ -84,6 +84,12 @@ type Config struct {
 	// API token, which it checks. Without it there are no tickets for backends.
 	OnBehalf func(r *http.Request, apiToken string, want wire.FeedTicketRequest) (user presence.UserID, token string, err error)
 
+	// Vouch checks the API token of a backend on whose word somebody is here: whether it may still let people in. The
+	// default is Authenticate, which asks whether it may listen.
+	Vouch func(ctx context.Context, apiToken string, now time.Time) (Caller, error)
+	// OpenPass returns what is in a pass, which stands for what a ticket was good for. The default knows none.
+	OpenPass func(text string) (token, via string, ok bool)
+
 	// AllowOrigin reports whether a browser page of that origin may open a feed. The default allows none.
 	// Requests without an Origin header are not asked about: they carry their token explicitly.
 	AllowOrigin func(origin string) bool
@@ -104,6 +110,12 @@ type Config struct {
 }
 
 func (c *Config) setDefaults() {
+	if c.Vouch == nil {
+		c.Vouch = c.Authenticate
+	}
+	if c.OpenPass == nil {
+		c.OpenPass = func(string) (token, via string, ok bool) { return "", "", false }
+	}
 	if c.Privacy == nil {
 		c.Privacy = func(presence.UserID) presence.Privacy { return presence.Privacy{} }
 	}

@@ -94,14 +94,16 @@ func (t *tickets) redeem(text string) (ticket, bool) {
 	return one, t.now().Before(one.until)
 }
 
-// authenticate checks what somebody came with: an access token, an API token, or a ticket in place of one. It returns
-// what is behind it.
+// authenticate checks what somebody came with: an access token, an API token, or a ticket or a pass in place of one. It
+// returns what is behind it.
 func (f *Feed) authenticate(ctx context.Context, text string) (proof, Caller, error) {
 	p := proof{token: text}
 	if looksLikeTicket(text) {
 		if good, ok := f.tickets.redeem(text); ok {
 			p = good.proof
 		}
+	} else if token, via, ok := f.cfg.OpenPass(text); ok {
+		p = proof{token, via}
 	}
 	caller, err := f.check(ctx, p)
 	return p, caller, err
@@ -114,7 +116,7 @@ func (f *Feed) check(ctx context.Context, p proof) (Caller, error) {
 	if err != nil || p.via == "" {
 		return caller, err
 	}
-	backend, err := f.cfg.Authenticate(ctx, p.via, now)
+	backend, err := f.cfg.Vouch(ctx, p.via, now)
 	caller.Staff, caller.via = false, backend.User
 	if backend.Expires.Before(caller.Expires) {
 		caller.Expires = backend.Expires

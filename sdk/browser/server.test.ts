@@ -22,7 +22,7 @@ const page = (url: string, house: House) => {
   const q = new URL(url, 'http://x').searchParams
   const before = q.has('nosockets') ? 'WebSocket = function () { throw new Error("blocked") }' : ''
   return `<!doctype html><title>page</title><script>${before}; asked = 0
-      const real = fetch; fetch = (...a) => (String(a[0]).includes('/my/token') && asked++, real(...a))</script>
+      const real = fetch; fetch = (...a) => (/\\/my\\/token|\\/ticket\\//.test(a[0]) && asked++, real(...a))</script>
     <script src="${house.url}/sdk/presence.js" data-token-url="${q.get('token') ?? '/my/token'}?user=${q.get('user')}&device=${q.get('device') ?? ''}" defer></script>
     <i data-presence="${q.get('watch')}"></i>
     <script>addEventListener('DOMContentLoaded', () => {
@@ -183,6 +183,24 @@ suite('the real server', { timeout: 180_000 }, () => {
     await until(async () => (await dot(a)) === 'online' && (await dot(p)) === 'online')
     await later(14_000) // longer than a lease
     expect(await offlines(parwin)).toEqual([])
+  })
+
+  test('S10: where sockets are blocked and the application gives tickets, one ticket is enough', async () => {
+    const token = /opt_\w+/.exec(house.run(['token', 'create', 'desk', '--scope', 'read,tickets']))?.[0] ?? ''
+    const desk = new PresenceServer({ url: house.url, token })
+    const soraya = await house.person('soraya')
+    const { ticket } = await desk.ticket(soraya, { device: 'laptop', ttl: 300 })
+    const p = await open(`user=&watch=${ahmad}&token=/ticket/${ticket}&nosockets`)
+    await until(async () => (await p.eval('client.connection.beats').catch(() => false)) === true)
+    await until(async () => (await status(soraya)) === 'online')
+    await p.eval('client.setStatus("away", { text: "at lunch" })')
+    await until(async () => (await status(soraya)) === 'away')
+    await p.eval('client.setStatus("auto")')
+    await later(14_000) // longer than a lease
+    expect(await status(soraya)).toBe('online')
+    expect(await offlines(soraya)).toEqual([])
+    expect(await p.eval('asked')).toBe(1)
+    expect(await p.eval(`client.query(["${ahmad}"]).then((m) => m.size)`)).toBe(1)
   })
 
   test('a backend with a token of its own: touches, asks, listens, and lets its users in by tickets', async () => {

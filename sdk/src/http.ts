@@ -31,6 +31,7 @@ export function createHttp(world: Pick<World, 'fetch'>, url: string, tokens: Tok
         .catch((e) => {
           throw new PresenceError('unreachable', String(e), true)
         })
+      tokens.trade(token, r.headers.get('Presence-Pass'))
       if (r.ok) return r
       if (r.status !== 401 || again) throw await errorOf(r)
       tokens.refused(token)

@@ -6,6 +6,8 @@ export interface Tokens {
   get(): Promise<Token>
   /** The server did not take this one. Without effect when it was replaced meanwhile. */
   refused(token: string): void
+  /** In place of a ticket, which is good once: what the server gave for it. Without effect when it was replaced meanwhile. */
+  trade(ticket: string, pass: string | null): void
   /** Forgets the token, and one that is on its way: somebody else may sign in next. */
   clear(): void
 }
@@ -35,6 +37,9 @@ export function createTokens(source: PresenceOptions['token']): Tokens {
       if (held !== token) return
       refused = token
       held = null
+    },
+    trade(ticket, pass) {
+      if (pass && held === ticket) held = pass
     },
     clear() {
       turn++

@@ -502,6 +502,50 @@ describe('where sockets are blocked', () => {
     },
   )
 
+  test('a ticket is asked for once: the server gives a pass for it, and the socket takes that as well', async () => {
+    let asked = 0
+    const { presence, server } = open({
+      token: () => {
+        server.tickets.add(`ticket ${++asked}`)
+        return `ticket ${asked}`
+      },
+    })
+    server.token = 'nobody has it'
+    server.reach = 'none'
+    server.users.set('7', { id: '7', s: 'online' })
+    presence.watch('7')
+    presence.connect()
+    await pass(600_000)
+    expect(presence.connection.beats).toBe(true)
+    expect(presence.get('7')).toMatchObject({ status: 'online', stale: false })
+    expect(asked).toBe(1)
+    server.reach = 'open'
+    await pass(25_000)
+    expect(presence.connection).toEqual({ state: 'connected' })
+    expect(asked).toBe(1)
+    server.passes.clear() // its session is over, or its time
+    expect((await presence.query(['7'])).get('7')?.status).toBe('online')
+    expect(asked).toBe(2)
+  })
+
+  test('a ticket that opened the socket is worth nothing to a request, which gets another', async () => {
+    let asked = 0
+    const { presence, server } = open({
+      token: () => {
+        server.tickets.add(`ticket ${++asked}`)
+        return `ticket ${asked}`
+      },
+    })
+    server.token = 'nobody has it'
+    presence.connect()
+    await pass(1000)
+    expect(presence.connection.state).toBe('connected')
+    await presence.setStatus('away')
+    await presence.setStatus('auto')
+    expect(asked).toBe(2)
+    expect(server.requests.map((r) => r.token)).toEqual(['ticket 1', 'ticket 2', 'pass for ticket 2'])
+  })
+
   test('the server says how often, and when not', async () => {
     const { presence, server } = open()
     server.reach = 'none'

@@ -15,6 +15,9 @@ export class FakeServer {
   /** What happens to a new socket: it opens, it never reaches anybody, or there are no sockets at all. */
   reach: 'open' | 'refused' | 'none' = 'open'
   requests: { url: string; token: string; body: unknown }[] = []
+  /** Good once each; a request is answered with a pass to go on with. */
+  tickets = new Set<string>()
+  passes = new Set<string>()
   answer: (url: string) => Response | undefined = () => undefined
 
   get open() {
@@ -46,15 +49,21 @@ export class FakeServer {
     this.requests.push({ url, token, body })
     const own = this.answer(url)
     if (own) return Promise.resolve(own)
-    if (token !== this.token) return Promise.resolve(new Response('{}', { status: 401 }))
+    const headers = new Headers()
+    if (this.tickets.delete(token)) {
+      this.passes.add(`pass for ${token}`)
+      headers.set('Presence-Pass', `pass for ${token}`)
+    } else if (token !== this.token && !this.passes.has(token))
+      return Promise.resolve(new Response('{}', { status: 401 }))
     if (url.endsWith('/query')) {
       const items = (body as { ids: string[] }).ids.map((id) => {
         const u = this.state(id)
         return { id, status: u.s, last_seen: u.ls ? new Date(u.ls).toISOString() : null, since: null }
       })
-      return Promise.resolve(Response.json({ items, as_of: new Date().toISOString() }))
+      return Promise.resolve(Response.json({ items, as_of: new Date().toISOString() }, { headers }))
     }
-    return Promise.resolve(Response.json(url.endsWith('/settings') ? { heartbeat_interval: this.heartbeat } : {}))
+    const told = url.endsWith('/settings') ? { heartbeat_interval: this.heartbeat } : {}
+    return Promise.resolve(Response.json(told, { headers }))
   }
 }
 
@@ -116,7 +125,8 @@ export class FakeSocket implements Socket {
 
   private auth(f: ClientFrame & { t: 'auth' }) {
     const { server } = this
-    if (f.token !== server.token) {
+    const { token = '' } = f
+    if (token !== server.token && !server.tickets.delete(token) && !server.passes.has(token)) {
       this.say({ t: 'bye', code: 4003, reason: 'unauthenticated' })
       return this.lose(4003)
     }
