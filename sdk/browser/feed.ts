@@ -103,10 +103,11 @@ export class Feed {
     const timer = setInterval(() => {
       if (!c.authAt || c.mute) return
       if (c.pings > c.pongs) return
-      c.pings++
+      const n = ++c.pings
       pinged = Date.now()
-      say({ t: 'ping', n: c.pings, seq: this.seq })
-      setTimeout(() => c.pings > c.pongs && !c.closedAt && this.end(c, 4005, 'silent', [0, 300]), this.pongMs)
+      say({ t: 'ping', n, seq: this.seq })
+      // This one, not the next that may just be on its way.
+      setTimeout(() => c.pongs < n && !c.closedAt && this.end(c, 4005, 'silent', [0, 300]), this.pongMs)
     }, this.pingMs)
     socket.on('close', () => {
       clearInterval(timer)
