@@ -60,6 +60,7 @@ var mayImport = map[string][]string{
 	"bench/crash":         {"", "bench/child", "internal/loadgen", "internal/sqlite"},
 	"bench/cluster":       {"", "internal/postgres"},
 	"bench/seed":          {"", "internal/sqlite"},
+	"bench/feed":          {"", "bench/child", "internal/loadgen", "internal/sqlite", "wire"},
 	"bench/stall":         {"", "bench/child", "internal/loadgen", "internal/sqlite"},
 
 	"internal/forwardauth": {"", "internal/auth", "internal/tracker"},

@@ -20,6 +20,9 @@ const (
 	maxMissed = 2000
 	// maxControl bounds the frames beside presence that wait for one connection.
 	maxControl = 8 << 10
+	// sendBuffer is what the system may hold of what was written. Left alone it grows to 4 MB for a reader who takes
+	// nothing, who is also found out that much later.
+	sendBuffer = 64 << 10
 	// maxWrite is about how much one write takes.
 	maxWrite = 32 << 10
 )
@@ -33,6 +36,7 @@ type conn struct {
 	sse     bool
 	address string
 	opened  time.Time
+	slot    int // of those that are looked at together; guarded by Feed.mu until it is in there
 
 	// Static once ready is set: what auth said.
 	caller  Caller // but for Expires, which see
@@ -309,6 +313,13 @@ func (c *conn) retire() {
 	c.mu.Unlock()
 	for _, done := range retired {
 		done()
+	}
+}
+
+// boundWrites bounds what the system holds of what is written.
+func boundWrites(c net.Conn) {
+	if tcp, ok := c.(interface{ SetWriteBuffer(bytes int) error }); ok {
+		_ = tcp.SetWriteBuffer(sendBuffer) // one that cannot be bounded is no worse than before
 	}
 }
 

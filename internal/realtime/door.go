@@ -137,7 +137,9 @@ func (f *Feed) add(c *conn) error {
 	if bounded {
 		f.byAddress[c.address]++
 	}
-	f.conns[c] = struct{}{}
+	f.turn = (f.turn + 1) % lookSlots
+	c.slot = f.turn
+	f.conns[c], f.slots[c.slot][c] = struct{}{}, struct{}{}
 	f.open.Add(1)
 	return nil
 }
@@ -166,6 +168,7 @@ func (f *Feed) remove(c *conn) (tell bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.conns, c)
+	delete(f.slots[c.slot], c)
 	if !loopback(c.address) {
 		if f.byAddress[c.address]--; f.byAddress[c.address] <= 0 {
 			delete(f.byAddress, c.address)
@@ -193,6 +196,16 @@ func (f *Feed) list(into []*conn) []*conn {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for c := range f.conns {
+		into = append(into, c)
+	}
+	return into
+}
+
+// inSlot appends the connections that are looked at together.
+func (f *Feed) inSlot(slot int, into []*conn) []*conn {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for c := range f.slots[slot] {
 		into = append(into, c)
 	}
 	return into

@@ -166,6 +166,8 @@ type Feed struct {
 
 	mu        sync.Mutex // guards the following fields
 	conns     map[*conn]struct{}
+	slots     [lookSlots]map[*conn]struct{} // the same, by when they are looked at
+	turn      int                           // the slot of the next connection
 	byUser    map[presence.UserID][]*conn
 	byAddress map[string]int
 	draining  bool
@@ -178,6 +180,9 @@ func New(cfg Config) *Feed {
 	f := &Feed{
 		cfg: cfg, times: timesFor(cfg.OfflineAfter), conns: make(map[*conn]struct{}),
 		byUser: make(map[presence.UserID][]*conn), byAddress: make(map[string]int),
+	}
+	for i := range f.slots {
+		f.slots[i] = make(map[*conn]struct{})
 	}
 	f.told.Store(&cfg.Told)
 	f.hub = newHub(f)

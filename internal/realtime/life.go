@@ -70,9 +70,12 @@ var goodbyes = [ends]struct {
 	endStuck: {0, "stuck"}, endGone: {0, "gone"},
 }
 
+// lookSlots is in how many parts the connections are looked at: each once a second, not all at once.
+const lookSlots = 20
+
 // look looks at every connection each second: pings, tokens, the silent and the stuck.
 func (f *Feed) look(ctx context.Context) error {
-	ticker := time.NewTicker(f.times.look)
+	ticker := time.NewTicker(f.times.look / lookSlots)
 	defer ticker.Stop()
 	var all []*conn
 	last, patient := f.cfg.Now(), time.Time{}
@@ -87,14 +90,14 @@ func (f *Feed) look(ctx context.Context) error {
 			patient = now.Add(f.times.pong) // we stood still: nobody's silence counts that we could not hear
 		}
 		last = now
-		all = f.list(all[:0])
+		all = f.inSlot(n%lookSlots, all[:0])
 		for _, c := range all {
 			if c.net != nil {
 				c.look(now, now.Before(patient))
 			}
 		}
 		clear(all)
-		if n%60 == 0 {
+		if n%(60*lookSlots) == 0 {
 			f.tickets.sweep()
 		}
 	}

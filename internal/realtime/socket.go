@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strconv"
@@ -58,8 +59,9 @@ func (f *Feed) openSocket(w http.ResponseWriter, r *http.Request, p proof, calle
 	}
 	s := up.Session().(*socket)
 	now := f.cfg.Now()
-	s.feed, s.net, s.address, s.opened, s.nextPing = f, up.NetConn(), address, now, now.Add(f.times.ping)
+	s.feed, s.net, s.address, s.opened, s.nextPing = f, up.NetConn(), address, now, now.Add(rand.N(f.times.ping))
 	s.proof, s.caller = p, caller
+	boundWrites(s.net)
 	f.replace(place, s.conn)
 	f.stats.websockets.Add(1)
 	f.cfg.Metrics.Streams.WebSocket.Inc()
@@ -71,7 +73,9 @@ func (f *Feed) openSocket(w http.ResponseWriter, r *http.Request, p proof, calle
 func (f *Feed) replace(place, c *conn) {
 	f.mu.Lock()
 	delete(f.conns, place)
-	f.conns[c] = struct{}{}
+	delete(f.slots[place.slot], place)
+	c.slot = place.slot
+	f.conns[c], f.slots[c.slot][c] = struct{}{}, struct{}{}
 	draining := f.draining
 	f.mu.Unlock()
 	if draining {

@@ -2,6 +2,7 @@ package realtime
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
@@ -26,7 +27,7 @@ func (f *Feed) openStream(w http.ResponseWriter, r *http.Request, p proof, calle
 		return err
 	}
 	now := f.cfg.Now()
-	c := &conn{feed: f, sse: true, address: f.cfg.Address(r), opened: now, nextPing: now.Add(f.times.comment)}
+	c := &conn{feed: f, sse: true, address: f.cfg.Address(r), opened: now, nextPing: now.Add(rand.N(f.times.comment))}
 	place := &conn{address: c.address}
 	if err := f.add(place); err != nil {
 		return err
@@ -41,6 +42,7 @@ func (f *Feed) openStream(w http.ResponseWriter, r *http.Request, p proof, calle
 		return presence.E(presence.Internal, "open feed", err)
 	}
 	_ = c.net.SetDeadline(noDeadline)
+	boundWrites(c.net)
 	f.stats.streams.Add(1)
 	f.cfg.Metrics.Streams.Events.Inc()
 	f.replace(place, c)
