@@ -254,6 +254,10 @@ func (i *issuer) read(said jwt.MapClaims) (issued, *TokenFault) {
 	if t.subject == "" || len(t.subject) > 255 {
 		return t, &TokenFault{Reason: "claim", Detail: fmt.Sprintf("The claim %s, which names the user, is missing or no text or number.", i.User)}
 	}
+	// OpenID Connect Core 5.1: an address that the issuer has not verified is anybody's who typed it in.
+	if verified, told := said["email_verified"]; told && i.By == "email" && verified != true && verified != "true" {
+		return t, &TokenFault{Reason: "claim", Detail: "The issuer says that it has not verified the e-mail (email_verified), which names the user."}
+	}
 	if t.login = textOf(said["sid"]); len(t.login) > 255 {
 		t.login = t.login[:255]
 	}

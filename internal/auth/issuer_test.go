@@ -319,3 +319,54 @@ func TestAnIssuerMakesAccountsAndAdminsWhereConfigured(t *testing.T) {
 		t.Errorf("without it: %+v, %v", id, err)
 	}
 }
+
+// Who may type any address into their account at the issuer is not let in as its owner here.
+func TestAnUnverifiedAddressNamesNobody(t *testing.T) {
+	w := newWorld(t, func(c *Config) {
+		c.Issuers = []Issuer{{Name: "shop", Algorithms: []string{"HS256"}, Secret: []byte(issuerSecret), User: "email", By: "email", Skew: time.Minute}}
+	})
+	for name, verified := range map[string]any{"unverified": false, "unverified in words": "false", "a number": 1, "null": json.RawMessage("null")} {
+		token := w.mint(jwt.SigningMethodHS256, "", []byte(issuerSecret), map[string]any{"email": "alice@example.org", "email_verified": verified})
+		verdict := w.CheckToken(t.Context(), token, w.clock.now())
+		if verdict.Accepted || verdict.Fault.Reason != "claim" || !strings.Contains(verdict.Fault.Detail, "email_verified") {
+			t.Errorf("%s: %+v", name, verdict)
+		}
+	}
+	for name, verified := range map[string]any{"verified": true, "verified in words": "true", "not told": nil} {
+		token := w.mint(jwt.SigningMethodHS256, "", []byte(issuerSecret), map[string]any{"email": "alice@example.org", "email_verified": verified})
+		if verdict := w.CheckToken(t.Context(), token, w.clock.now()); strings.Contains(verdict.Fault.Detail, "email_verified") {
+			t.Errorf("%s: %+v", name, verdict)
+		}
+	}
+}
+
+// A hostile or broken source of keys: nothing of it is believed, and none of it takes good keys away.
+func TestAKeySetThatIsTooMuchIsBounded(t *testing.T) {
+	many := make([]map[string]string, 10_000)
+	enc := base64.RawURLEncoding.EncodeToString
+	pub := edKey().Public().(ed25519.PublicKey)
+	for i := range many {
+		many[i] = map[string]string{"kty": "OKP", "crv": "Ed25519", "kid": fmt.Sprint(i), "x": enc(pub)}
+	}
+	text, err := json.Marshal(map[string]any{"keys": many[:2000]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := parseJWKS(text)
+	if err != nil || len(keys) != maxKeys {
+		t.Errorf("%d keys, %v; want the first %d", len(keys), err, maxKeys)
+	}
+	if text, err = json.Marshal(map[string]any{"keys": many}); err != nil || len(text) <= MaxJWKS {
+		t.Fatal(len(text), err)
+	}
+	for name, text := range map[string]string{
+		"10,000 keys": string(text), "nothing": "", "a list": "[]", "no keys": `{"keys":[]}`, "keys of another kind": `{"keys":[{"kty":"oct","k":"AAAA"}]}`,
+		"depth": `{"keys":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`, "a page": "<html>",
+		"a small RSA key":       `{"keys":[{"kty":"RSA","n":"` + enc(make([]byte, 128)) + `","e":"AQAB"}]}`,
+		"a point off the curve": `{"keys":[{"kty":"EC","crv":"P-256","x":"AQ","y":"AQ"}]}`,
+	} {
+		if keys, err := parseJWKS([]byte(text)); err == nil {
+			t.Errorf("%s: taken as %d keys", name, len(keys))
+		}
+	}
+}
