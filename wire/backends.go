@@ -79,3 +79,12 @@ type IdentityVerdict struct {
 	Sub     string     `json:"sub"`
 	Expires *time.Time `json:"expires_at"`
 }
+
+// ProxiesSeen is what proxies asked lately.
+type ProxiesSeen struct {
+	AskedAt *time.Time `json:"asked_at" doc:"When a proxy asked last. Null: none did since this node started."`
+	Status  int        `json:"status" doc:"What it was answered: 204, 401, 403, 503; 0: nothing."`
+	KnownAt *time.Time `json:"known_at" doc:"When one asked last about somebody who may be here, which counted as activity."`
+	User    string     `json:"user" doc:"The id of that person; empty: nobody yet."`
+	AsOf    time.Time  `json:"as_of"`
+}

@@ -241,11 +241,29 @@ func (a *app) purge(ctx context.Context) error {
 		case gone > 0:
 			a.log.LogAttrs(ctx, slog.LevelInfo, "old rows were purged", slog.Int("rows", gone))
 		}
+		a.emptyTrash(ctx, at)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
 		}
+	}
+}
+
+// trashRetention is how long accounts lie in the trash; 0: until somebody erases them.
+func (a *app) trashRetention() time.Duration { return a.settings.Load().TrashRetention }
+
+// emptyTrash erases who lay in the trash for as long as is configured.
+func (a *app) emptyTrash(ctx context.Context, at time.Time) {
+	keep := a.trashRetention()
+	if keep == 0 {
+		return
+	}
+	switch gone, err := a.auth.EmptyTrash(ctx, at.Add(-keep)); {
+	case err != nil && ctx.Err() == nil:
+		a.log.LogAttrs(ctx, slog.LevelError, "the trash could not be emptied", slog.Any("err", err))
+	case gone > 0:
+		a.log.LogAttrs(ctx, slog.LevelInfo, "accounts that lay long enough in the trash were erased", slog.Int("accounts", gone))
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/offchat/presence/internal/api"
 	"github.com/offchat/presence/internal/config"
 	"github.com/offchat/presence/internal/forwardauth"
 	"github.com/offchat/presence/internal/httpd"
@@ -14,4 +15,9 @@ func newForwardAuth(a *app, cfg *config.Config) *forwardauth.Handler {
 		Trusted: cfg.ForwardAuthTrusted, Optional: cfg.ForwardAuthOptional == "yes",
 		Peer: httpd.Peer, Log: a.log,
 	})
+}
+
+// proxiesSeen tells the dashboard what proxies asked lately.
+func proxiesSeen(proxies *forwardauth.Handler) func() api.ProxySeen {
+	return func() api.ProxySeen { return api.ProxySeen(proxies.Seen()) }
 }

@@ -92,12 +92,14 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 		BaseURL: httpd.BaseURL, Origin: origin, AllowOrigin: socketOrigins(a, public.Addr()),
 		Metrics: a.metrics, Log: log,
 	})
+	proxies := newForwardAuth(a, cfg)
 	var feed *realtime.Feed
 	known := &facts{app: a}
 	v1 := api.New(api.Config{
 		Auth: a.auth, Presence: a.tracker, Store: a.store, Touch: a.toucher, Webhooks: a.webhooks, Settings: told(cfg),
 		Version: build().Version, Origin: origin, Log: log,
 		Node: nodeName(cfg), OnJob: func(j wire.FeedJob) { feed.Job(j) },
+		TrashRetention: a.trashRetention, Proxies: proxiesSeen(proxies),
 		Facts: known.tell, Configured: timeoutsOf(cfg), OnTimeouts: func(t presence.Timeouts) {
 			a.timeouts.Store(&t)
 			a.engine.SetPolicy(t.Policy())
@@ -114,7 +116,6 @@ func serve(ctx context.Context, cfg *config.Config, stderr io.Writer, opened fun
 		log.LogAttrs(ctx, slog.LevelError, "the timeouts that were set in the dashboard cannot be read; those of the configuration count", slog.Any("err", err))
 	}
 	live, ownsLive := feedRoutes(feed)
-	proxies := newForwardAuth(a, cfg)
 	site := http.NewServeMux()
 	if err := registerSite(site, &pages{auth: a.auth, store: a.store, origin: origin, log: log}); err != nil {
 		return errors.Join(err, a.close())

@@ -73,6 +73,10 @@ type Config struct {
 	// others; it is called for each change, one call at a time.
 	Configured presence.Timeouts
 	OnTimeouts func(presence.Timeouts)
+	// TrashRetention is how long accounts lie in the trash; 0, or nil: until somebody erases them.
+	TrashRetention func() time.Duration
+	// Proxies, if there is one, tells what proxies asked of this node lately.
+	Proxies func() ProxySeen
 	// Facts returns how this node is, for those who watch it. It must be quick.
 	Facts func(context.Context) []wire.Fact
 	// Node names this node where several work together.

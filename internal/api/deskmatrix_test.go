@@ -19,6 +19,9 @@ POST   /settings/timeouts/preview      1 3 - 3 2 1 1 3 3 1
 GET    /system                         1 3 - 3 2 1 1 3 3 1
 GET    /attention                      1 3 - 2 2 1 1 3 3 1
 POST   /users                          1 3 - 3 2 1 1 3 3 1
+GET    /identity/proxies               1 3 - 3 2 1 1 3 3 1
+GET    /trash                          1 3 - 3 2 1 1 3 3 1
+DELETE /trash/{id}                     1 3 3 3 2 1 1 3 3 1
 POST   /jobs                           1 3 - 3 2 1 1 3 3 1
 GET    /jobs                           1 3 - 3 2 1 1 3 3 1
 GET    /jobs/{job}                     1 3 - 3 2 1 1 3 3 1

@@ -231,6 +231,11 @@ func (w *matrixWorld) ask(method, path, op string, actor rune) int {
 	if strings.Contains(path, "{job}") {
 		path = strings.ReplaceAll(path, "{job}", w.job(w.login("boss").Access, fmt.Sprintf(`{"act":"hold","status":"away","ids":["%d"],"expected":1}`, target.id)).ID)
 	}
+	if strings.HasPrefix(path, "/api/v1/trash/") && target.id != who.id {
+		if _, err := w.auth.Delete(w.t.Context(), auth.System, target.id, false, presence.Origin{}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
 	path = strings.NewReplacer("{id}", fmt.Sprint(target.id), "{session}", target.session.String(), "{token}", "1").Replace(path)
 	if strings.HasSuffix(path, "/history") {
 		path += "?from=2026-01-02T03:04:05Z&to=2026-01-03T00:00:00Z"

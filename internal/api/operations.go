@@ -31,6 +31,8 @@ func (h *Handler) register() {
 	h.registerSystem()
 	h.registerCreate()
 	h.registerBackends()
+	h.registerTrash()
+	h.registerProxies()
 }
 
 // registerBackends are the operations that backends live on, and their tokens.

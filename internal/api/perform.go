@@ -39,7 +39,7 @@ func (h *Handler) perform(ctx context.Context, by auth.Identity, user presence.U
 	}
 	switch a.Act {
 	case "force_logout":
-		_, err = h.Auth.ForceLogout(ctx, by, user, from)
+		_, err = h.Auth.ForceLogoutBecause(ctx, by, user, a.Reason, from)
 	case "set_status":
 		_, _, err = h.Auth.SetOnlineStatus(ctx, by, user, status, from)
 	case "hold":
@@ -61,11 +61,11 @@ func (h *Handler) perform(ctx context.Context, by auth.Identity, user presence.U
 	case "activate":
 		_, err = h.Auth.Activate(ctx, by, user, from)
 	case "trash":
-		_, err = h.Auth.Delete(ctx, by, user, false, from)
+		_, err = h.Auth.DeleteFor(ctx, by, user, false, a.Reason, from)
 	case "restore":
 		_, err = h.Auth.Restore(ctx, by, user, from)
 	case "delete":
-		_, err = h.Auth.Delete(ctx, by, user, true, from)
+		_, err = h.Auth.DeleteFor(ctx, by, user, true, a.Reason, from)
 	case "forget_history":
 		_, err = h.Auth.ForgetHistory(ctx, by, user, a.Reason, from)
 	default:

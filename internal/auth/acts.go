@@ -117,7 +117,12 @@ func (s *Service) Reject(ctx context.Context, actor Identity, user presence.User
 // Delete puts an account into the trash, or removes it for good. On oneself it is allowed, as recorded,
 // while another admin is left (else Conflict CodeLastAdmin). The account returned has DeletedAt set.
 func (s *Service) Delete(ctx context.Context, actor Identity, user presence.UserID, permanent bool, from presence.Origin) (presence.Account, error) {
-	d := deed{action: "delete", remove: permanent, apply: func(a *presence.Account) error {
+	return s.DeleteFor(ctx, actor, user, permanent, "", from)
+}
+
+// DeleteFor is Delete with a reason for the audit.
+func (s *Service) DeleteFor(ctx context.Context, actor Identity, user presence.UserID, permanent bool, reason string, from presence.Origin) (presence.Account, error) {
+	d := deed{action: "delete", reason: shorten(reason), remove: permanent, apply: func(a *presence.Account) error {
 		a.DeletedAt = stamp(s.now())
 		return nil
 	}}

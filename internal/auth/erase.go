@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"time"
 
 	"github.com/offchat/presence"
 )
@@ -11,6 +12,45 @@ import (
 // lines is how many of its lines were emptied. The number is never given again. Errors: NotFound; Conflict
 // CodeLastAdmin; Forbidden CodeNotAllowed.
 func (s *Service) Erase(ctx context.Context, actor Identity, user presence.UserID, from presence.Origin) (lines int, err error) {
+	return s.erase(ctx, actor, user, from, func(*presence.Account) bool { return true })
+}
+
+// EraseTrashed is Erase for somebody who lies in the trash; to it, nobody else is there (NotFound).
+func (s *Service) EraseTrashed(ctx context.Context, actor Identity, user presence.UserID, from presence.Origin) error {
+	_, err := s.erase(ctx, actor, user, from, func(a *presence.Account) bool { return !a.DeletedAt.IsZero() })
+	return err
+}
+
+// EmptyTrash erases who was put into the trash before a moment, as the server itself, and returns how many those were.
+// Who is restored meanwhile stays.
+func (s *Service) EmptyTrash(ctx context.Context, before time.Time) (gone int, err error) {
+	store, ok := s.store.(presence.DeskStore)
+	if !ok {
+		return 0, nil
+	}
+	list, err := store.Trash(ctx, 0)
+	if err != nil {
+		return 0, err
+	}
+	for _, a := range list {
+		if !a.DeletedAt.Before(before) {
+			continue
+		}
+		_, err := s.erase(ctx, System, a.ID, presence.Origin{}, func(a *presence.Account) bool {
+			return !a.DeletedAt.IsZero() && a.DeletedAt.Before(before)
+		})
+		switch {
+		case err == nil:
+			gone++
+		case !isKind(err, presence.NotFound):
+			return gone, err
+		}
+	}
+	return gone, nil
+}
+
+// erase is Erase, if the account is such as it is meant to be.
+func (s *Service) erase(ctx context.Context, actor Identity, user presence.UserID, from presence.Origin, meant func(*presence.Account) bool) (lines int, err error) {
 	now := s.now()
 	var did outcome
 	err = s.commit(ctx, presence.ActionErase, func(tx presence.Tx) error {
@@ -23,6 +63,9 @@ func (s *Service) Erase(ctx context.Context, actor Identity, user presence.UserI
 		}
 		if err != nil {
 			return err
+		}
+		if !meant(&before) {
+			return userNotFound(presence.ActionErase, nil)
 		}
 		did = outcome{before: before, after: before}
 		d := deed{action: presence.ActionErase, remove: true}

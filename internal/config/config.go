@@ -93,6 +93,9 @@ type Config struct {
 	// HistoryRetention is how long changes of status are kept.
 	HistoryRetention time.Duration `key:"history_retention" reload:"yes" default:"90d" min:"1s" max:"3650d" help:"How long the history of who was online when is kept."`
 
+	// TrashRetention is how long deleted accounts can be restored; 0: until somebody erases them.
+	TrashRetention time.Duration `key:"trash_retention" reload:"yes" default:"0s" min:"0s" max:"3650d" help:"How long deleted accounts lie in the trash before they are erased for good, with all that is known of them; 0s: until an admin erases them."`
+
 	// Canaries are off by default: they are accounts, and whoever counts people counts them.
 	Canaries string `key:"canaries" default:"off" choices:"on,off" help:"Three accounts of the server's own (canary-NODE-...) that come through the front door and measure what people get: presence_canary_* in the metrics."`
 

@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/offchat/presence"
@@ -80,7 +81,39 @@ const (
 )
 
 // Handler answers proxies. It is an http.Handler for Path.
-type Handler struct{ Config }
+type Handler struct {
+	Config // static after New
+
+	mu   sync.Mutex // guards the following field
+	seen Seen
+}
+
+// Seen is what proxies asked lately; times are zero where there was none.
+type Seen struct {
+	// AskedAt is when one asked last, Status what it was answered.
+	AskedAt time.Time
+	Status  int
+	// KnownAt is when one asked last about somebody whom we know, User who that was.
+	KnownAt time.Time
+	User    presence.UserID
+}
+
+// Seen tells what proxies asked lately of this node.
+func (h *Handler) Seen() Seen {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.seen
+}
+
+func (h *Handler) note(user presence.UserID, status int) {
+	now := h.Now()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.seen.AskedAt, h.seen.Status = now, status
+	if status == http.StatusNoContent && user != 0 {
+		h.seen.KnownAt, h.seen.User = now, user
+	}
+}
 
 // New makes a Handler.
 func New(cfg Config) *Handler {
@@ -93,7 +126,7 @@ func New(cfg Config) *Handler {
 	if cfg.Peer == nil {
 		cfg.Peer = func(r *http.Request) string { return r.RemoteAddr }
 	}
-	return &Handler{cfg}
+	return &Handler{Config: cfg}
 }
 
 // source is what touches of a proxy are called among somebody's devices.
@@ -106,7 +139,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = h.tell(w, r, user)
 	}
-	w.WriteHeader(h.status(r, err))
+	if err != nil {
+		user = 0
+	}
+	status := h.status(r, err)
+	h.note(user, status)
+	w.WriteHeader(status)
 }
 
 // tell puts into the headers who it is.

@@ -162,3 +162,31 @@ func TestAnAnswerThatCannotBeHad(t *testing.T) {
 		t.Errorf("%d", w.Code)
 	}
 }
+
+// TestWhatProxiesAskedIsSeen: whoever sets a proxy up sees that it asks, and that it asks about somebody known.
+func TestWhatProxiesAskedIsSeen(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	h := New(Config{Tokens: &house{}, Signals: &house{}, Directory: &house{}, State: state, Optional: true, Now: func() time.Time { return at }})
+	if seen := h.Seen(); seen != (Seen{}) {
+		t.Errorf("before anybody asked: %+v", seen)
+	}
+	ask := func(token string) {
+		at = at.Add(time.Second)
+		r := httptest.NewRequest("GET", Path, nil)
+		r.Header.Set("Authorization", "Bearer "+token)
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	ask("late") // a session that is over: nobody, which is let through here
+	if seen := h.Seen(); seen != (Seen{AskedAt: at, Status: 204}) {
+		t.Errorf("nobody: %+v", seen)
+	}
+	ask("alice")
+	known := at
+	if seen := h.Seen(); seen != (Seen{AskedAt: known, Status: 204, KnownAt: known, User: 7}) {
+		t.Errorf("alice: %+v", seen)
+	}
+	ask("bob")
+	if seen := h.Seen(); seen != (Seen{AskedAt: at, Status: 403, KnownAt: known, User: 7}) {
+		t.Errorf("bob: %+v", seen)
+	}
+}

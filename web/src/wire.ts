@@ -598,6 +598,19 @@ export interface IdentityVerdict {
   expires_at: string | null
 }
 
+/** ProxiesSeen is what proxies asked lately. */
+export interface ProxiesSeen {
+  /** When a proxy asked last. Null: none did since this node started. */
+  asked_at: string | null
+  /** What it was answered: 204, 401, 403, 503; 0: nothing. */
+  status: number
+  /** When one asked last about somebody who may be here, which counted as activity. */
+  known_at: string | null
+  /** The id of that person; empty: nobody yet. */
+  user: string
+  as_of: string
+}
+
 /** EditUser changes an account. What is absent stays as it is. */
 export interface EditUser {
   username?: string
@@ -1099,6 +1112,28 @@ export interface TimeoutsPreview {
   /** Those of them who were not heard for longer than offline_after: with this, they would be offline. */
   offline: number
   warnings: string[]
+}
+
+/** Trash is the accounts that were deleted and can be restored. */
+export interface Trash {
+  /** The one that was deleted last first. */
+  items: TrashedUser[]
+  /** How many lie in the trash. */
+  total: number
+  /** How long accounts lie in the trash before they are erased by themselves. 0: until an admin erases them. */
+  retention_seconds: number
+  as_of: string
+}
+
+/** TrashedUser is an account in the trash. */
+export interface TrashedUser {
+  account: Account
+  deleted_at: string
+  /** The id of the admin who deleted it, with a minus before it that of an API token. Empty: the command line, or the audit does not know. */
+  deleted_by: string
+  reason?: string
+  /** From when on it is erased by itself. Null: it is not. */
+  erased_at: string | null
 }
 
 /** NewView is a way of looking at a page that is worth a name. */
