@@ -13,9 +13,10 @@ type Trash struct {
 
 // TrashedUser is an account in the trash.
 type TrashedUser struct {
-	Account   Account    `json:"account"`
-	DeletedAt time.Time  `json:"deleted_at"`
-	DeletedBy string     `json:"deleted_by" doc:"The id of the admin who deleted it, with a minus before it that of an API token. Empty: the command line, or the audit does not know."`
-	Reason    string     `json:"reason,omitempty"`
-	ErasedAt  *time.Time `json:"erased_at" doc:"From when on it is erased by itself. Null: it is not."`
+	Account       Account    `json:"account"`
+	DeletedAt     time.Time  `json:"deleted_at"`
+	DeletedBy     string     `json:"deleted_by" doc:"The id of the admin who deleted it, with a minus before it that of an API token. Empty: the command line, or the audit does not know."`
+	DeletedByName string     `json:"deleted_by_name" doc:"The username of that admin, where the account is still there."`
+	Reason        string     `json:"reason,omitempty"`
+	ErasedAt      *time.Time `json:"erased_at" doc:"From when on it is erased by itself. Null: it is not."`
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/offchat/presence"
@@ -46,7 +47,26 @@ func (h *Handler) trash(ctx context.Context, c *call, in *struct {
 		}
 		told.Items = append(told.Items, one)
 	}
-	return answer(told), nil
+	return answer(told), h.nameDeleters(ctx, told.Items)
+}
+
+// nameDeleters adds the names of the admins.
+func (h *Handler) nameDeleters(ctx context.Context, items []wire.TrashedUser) error {
+	var admins []presence.UserID
+	for i := range items {
+		if id, ok := parseUser(items[i].DeletedBy); ok && !slices.Contains(admins, id) {
+			admins = append(admins, id)
+		}
+	}
+	accounts, err := h.Store.AccountsByID(ctx, admins)
+	for i := range items {
+		for j := range accounts {
+			if formatUser(accounts[j].ID) == items[i].DeletedBy {
+				items[i].DeletedByName = accounts[j].Username
+			}
+		}
+	}
+	return err
 }
 
 // whoDeleted asks the audit who put an account into the trash. What is tried with it there is refused and leaves no

@@ -28,7 +28,7 @@ func TestTrash(t *testing.T) {
 		t.Fatalf("the trash: %+v", list)
 	}
 	one := list.Items[1]
-	if one.Account.ID != "7" || one.DeletedBy != "1" || one.Reason != "left the company" || one.ErasedAt == nil || !one.ErasedAt.Equal(one.DeletedAt.Add(keep)) {
+	if one.Account.ID != "7" || one.DeletedBy != "1" || one.DeletedByName != "boss" || one.Reason != "left the company" || one.ErasedAt == nil || !one.ErasedAt.Equal(one.DeletedAt.Add(keep)) {
 		t.Errorf("alice lies there as %+v", one)
 	}
 	if few := want[wire.Trash](s, 200, "GET", "/api/v1/trash?limit=1", boss, ""); len(few.Items) != 1 || few.Total != 2 {

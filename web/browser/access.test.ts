@@ -17,6 +17,8 @@ const pages = [
   '/tokens',
   '/webhooks',
   '/system',
+  '/identity',
+  '/trash',
   '/tv',
   '/nowhere',
 ]

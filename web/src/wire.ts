@@ -1131,6 +1131,8 @@ export interface TrashedUser {
   deleted_at: string
   /** The id of the admin who deleted it, with a minus before it that of an API token. Empty: the command line, or the audit does not know. */
   deleted_by: string
+  /** The username of that admin, where the account is still there. */
+  deleted_by_name: string
   reason?: string
   /** From when on it is erased by itself. Null: it is not. */
   erased_at: string | null

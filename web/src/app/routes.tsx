@@ -46,6 +46,18 @@ export const routes: readonly Route[] = [
     nav: { text: 'nav.tokens', icon: 'tokens', key: 't', group: 'more' },
     admins: true,
   },
+  {
+    path: '/identity',
+    Page: lazy(() => import('../pages/identity')),
+    nav: { text: 'nav.identity', icon: 'identity', key: 'i', group: 'more' },
+    admins: true,
+  },
+  {
+    path: '/trash',
+    Page: lazy(() => import('../pages/trash')),
+    nav: { text: 'nav.trash', icon: 'trash', key: 'd', group: 'more' },
+    admins: true,
+  },
   { path: '/tv', Page: lazy(() => import('../pages/tv')), bare: true },
   {
     path: '/webhooks',

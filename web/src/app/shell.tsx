@@ -5,6 +5,7 @@ import { useLive, useMe, useServer } from '../data'
 import { languageNames, languages, useReader, useReading } from '../i18n'
 import { Announcer } from './announcer'
 import { Boundary } from './boundary'
+import { CallsDrawer } from './calls'
 import { ShellContext, type ShellServices, type Toast, useShell } from './context'
 import { Keys, Preferences } from './dialogs'
 import { type Command, Palette } from './palette'
@@ -14,7 +15,7 @@ import { useShortcut } from './shortcuts'
 import { Toasts } from './toasts'
 import { TruthBadge } from './truth'
 
-type Open = 'palette' | 'keys' | 'preferences' | null
+type Open = 'palette' | 'keys' | 'preferences' | 'calls' | null
 
 /** The frame around every page. */
 export function Shell({ preferring }: { readonly preferring: ShellServices['preferring'] }) {
@@ -53,6 +54,7 @@ export function Shell({ preferring }: { readonly preferring: ShellServices['pref
   const openPerson = useCallback((id: string) => navigate(`/users/${id}`), [navigate])
   useShortcut({ keys: 'mod+k', text: 'shell.palette', run: () => setOpen('palette'), always: true })
   useShortcut({ keys: '?', text: 'shell.keys', run: () => setOpen('keys') })
+  useShortcut({ keys: 'c', text: 'calls.open', run: () => setOpen('calls') })
 
   const commands = useMemo<Command[]>(
     () => [
@@ -106,6 +108,14 @@ export function Shell({ preferring }: { readonly preferring: ShellServices['pref
         icon: 'keyboard',
         keys: '?',
         run: () => setOpen('keys'),
+      },
+      {
+        id: 'calls',
+        text: t('calls.open'),
+        group: t('shell.do'),
+        icon: 'code',
+        keys: 'c',
+        run: () => setOpen('calls'),
       },
       { id: 'sign-out', text: t('shell.signOut'), group: t('shell.do'), icon: 'logout', run: signOut },
     ],
@@ -176,6 +186,7 @@ export function Shell({ preferring }: { readonly preferring: ShellServices['pref
           <AccountMenu
             onPreferences={() => setOpen('preferences')}
             onKeys={() => setOpen('keys')}
+            onCalls={() => setOpen('calls')}
             onSignOut={signOut}
           />
         </header>
@@ -198,9 +209,10 @@ export function Shell({ preferring }: { readonly preferring: ShellServices['pref
             </Suspense>
           </Boundary>
         </main>
-        <Toasts toast={toast} onDone={() => setToast(undefined)} />
+        <Toasts toast={toast} onDone={() => setToast(undefined)} onCalls={() => setOpen('calls')} />
         <Announcer said={said} />
         {open === 'palette' && <Palette commands={commands} onPerson={openPerson} onClose={close} />}
+        {open === 'calls' && <CallsDrawer onClose={close} />}
         {open === 'keys' && <Keys onClose={close} />}
         {open === 'preferences' && <Preferences onClose={close} />}
         {nav.map((r) => r.nav && <GoTo key={r.path} path={r.path} letter={r.nav.key} text={r.nav.text} />)}
@@ -235,10 +247,12 @@ function NavLink({ path, current, children }: { path: string; current: string; c
 function AccountMenu({
   onPreferences,
   onKeys,
+  onCalls,
   onSignOut,
 }: {
   readonly onPreferences: () => void
   readonly onKeys: () => void
+  readonly onCalls: () => void
   readonly onSignOut: () => void
 }) {
   const { t } = useReading()
@@ -259,6 +273,7 @@ function AccountMenu({
         null,
         { label: t('shell.preferences'), icon: 'settings', run: onPreferences },
         { label: t('shell.keys'), icon: 'keyboard', run: onKeys },
+        { label: t('calls.open'), icon: 'code', run: onCalls },
         null,
         { label: t('shell.signOut'), icon: 'logout', run: onSignOut },
       ]}

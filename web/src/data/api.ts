@@ -1,3 +1,4 @@
+import { type Calls, createCalls } from './calls'
 import { ApiError, read, type Session } from './session'
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>
@@ -8,6 +9,8 @@ export interface Api {
   send<T = void>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T>
   /** The answer itself: for what is streamed. */
   fetch(path: string, init?: RequestInit): Promise<Response>
+  /** What was asked lately. */
+  readonly calls: Calls
 }
 
 export function createApi(session: Session, fetcher: typeof fetch = (...a) => fetch(...a)): Api {
@@ -22,15 +25,32 @@ export function createApi(session: Session, fetcher: typeof fetch = (...a) => fe
       session.refused(token) // once more with a fresh one; when there is none, the session is over
     }
   }
+  const calls = createCalls()
+  /** Asks, and remembers what was asked. */
+  async function told<T>(method: string, path: string, body: unknown, init: RequestInit): Promise<T> {
+    const call = { method, path: `/api/v1${path}`, body, at: Date.now(), status: 0 }
+    const since = performance.now()
+    const note = (status: number, answer?: unknown) =>
+      calls.add({ ...call, status, answer, milliseconds: Math.round(performance.now() - since) })
+    try {
+      const r = await ask(path, init)
+      const answer = await read<T>(r)
+      note(r.status, path.startsWith('/roster') ? undefined : answer) // which may be everybody
+      return answer
+    } catch (e) {
+      if (e instanceof ApiError) note(e.status, e.problem)
+      else if (!(e instanceof DOMException && e.name === 'AbortError')) note(0)
+      throw e
+    }
+  }
   return {
+    calls,
     fetch: ask,
-    async get(path, query, signal) {
-      return read(await ask(path + search(query), { signal }))
-    },
+    get: (path, query, signal) => told('GET', path + search(query), undefined, { signal }),
     async send(method, path, body) {
       const json =
         body === undefined ? {} : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }
-      return read(await ask(path, { method, ...json }))
+      return told(method, path, body, { method, ...json })
     },
   }
 }

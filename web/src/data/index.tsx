@@ -84,6 +84,7 @@ export function useRow(people: People, row: number): number {
 export const useNow = (): number => useValue(useLive().clock)
 
 export type { Api, Query } from './api'
+export { type Call, curlOf } from './calls'
 export type { Event, Live, Truth } from './live'
 export { accountStatuses, type People, roles, statuses } from './people'
 export { ApiError, type Session } from './session'

@@ -1,8 +1,9 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { useShell } from '../../app/context'
+import { Problem } from '../../app/problem'
 import { Button, Empty, Failed, Field, Notice, Page } from '../../components'
-import { ApiError, useApi, useLive, useMayAct } from '../../data'
+import { useApi, useLive, useMayAct } from '../../data'
 import { type Key, Say, useReading } from '../../i18n'
 import type { NewTimeouts, Settings, Timeouts, TimeoutsNow, TimeoutsPreview } from '../../wire'
 import { TimeoutsPicture } from './picture'
@@ -81,7 +82,7 @@ function TimeoutsForm({ now }: { readonly now: TimeoutsNow }) {
   const mayAct = useMayAct()
   const [draft, setDraft] = useState<Timeouts>(() => only(now))
   const [reason, setReason] = useState('')
-  const [failed, setFailed] = useState('')
+  const [failed, setFailed] = useState<unknown>()
   const [busy, setBusy] = useState(false)
   const server = only(now)
   const same = (a: Timeouts, b: Timeouts) => names.every((name) => a[name] === b[name])
@@ -92,14 +93,14 @@ function TimeoutsForm({ now }: { readonly now: TimeoutsNow }) {
 
   const send = async (what: () => Promise<TimeoutsNow>) => {
     setBusy(true)
-    setFailed('')
+    setFailed(undefined)
     try {
       queries.setQueryData(['timeouts'], await what())
       void queries.invalidateQueries({ queryKey: ['settings'] })
       setReason('')
       shell.toast({ text: t('state.saved') })
     } catch (e) {
-      setFailed(e instanceof ApiError ? e.message : t('state.offline'))
+      setFailed(e)
     } finally {
       setBusy(false)
     }
@@ -158,7 +159,7 @@ function TimeoutsForm({ now }: { readonly now: TimeoutsNow }) {
               : t('settings.preview', { n: preview.offline, present: preview.present })}
           </p>
         )}
-        {failed && <Notice kind="danger">{failed}</Notice>}
+        {failed !== undefined && <Problem error={failed} />}
         {mayAct && (
           <form
             className={css.acts}

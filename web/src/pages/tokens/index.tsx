@@ -2,8 +2,9 @@ import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useShell } from '../../app/context'
 import { useCopy } from '../../app/copy'
-import { Button, Dialog, Empty, Failed, Field, Notice, Page, Secret, Select } from '../../components'
-import { ApiError, useApi, useLive } from '../../data'
+import { Problem, useTell } from '../../app/problem'
+import { Button, Dialog, Empty, Failed, Field, Page, Secret, Select } from '../../components'
+import { useApi, useLive } from '../../data'
 import { DAY, Say, useReading } from '../../i18n'
 import type { MadeToken, NewToken, Token, TokenList } from '../../wire'
 import css from './tokens.module.css'
@@ -118,20 +119,20 @@ function Make({ onClose }: { readonly onClose: () => void }) {
   const [name, setName] = useState('')
   const [chosen, setChosen] = useState<readonly NewToken['scopes'][number][]>(['touch', 'read'])
   const [days, setDays] = useState('')
-  const [failed, setFailed] = useState('')
+  const [failed, setFailed] = useState<unknown>()
   const [busy, setBusy] = useState(false)
   const [made, setMade] = useState<MadeToken>()
 
   const submit = async () => {
     setBusy(true)
-    setFailed('')
+    setFailed(undefined)
     const wanted: NewToken = { name: name.trim(), scopes: [...chosen] }
     if (days) wanted.expires_at = new Date(live.now() + Number(days) * DAY).toISOString()
     try {
       setMade(await api.send<MadeToken>('POST', '/tokens', wanted))
       void queries.invalidateQueries({ queryKey: ['tokens'] })
     } catch (e) {
-      setFailed(e instanceof ApiError ? e.message : t('state.offline'))
+      setFailed(e)
     } finally {
       setBusy(false)
     }
@@ -181,7 +182,7 @@ function Make({ onClose }: { readonly onClose: () => void }) {
           if (name.trim() && chosen.length) void submit()
         }}
       >
-        {failed && <Notice kind="danger">{failed}</Notice>}
+        {failed !== undefined && <Problem error={failed} />}
         <Field
           label={t('tokens.name')}
           hint={t('tokens.name.help')}
@@ -221,6 +222,7 @@ function Make({ onClose }: { readonly onClose: () => void }) {
 function Revoke({ token, onClose }: { readonly token: Token; readonly onClose: () => void }) {
   const { t } = useReading()
   const api = useApi()
+  const tell = useTell()
   const shell = useShell()
   const queries = useQueryClient()
   const [busy, setBusy] = useState(false)
@@ -231,7 +233,7 @@ function Revoke({ token, onClose }: { readonly token: Token; readonly onClose: (
       shell.toast({ text: t('tokens.revoked.done', { name: token.name }) })
       onClose()
     } catch (e) {
-      shell.toast({ text: e instanceof ApiError ? e.message : t('state.offline') })
+      shell.toast({ text: tell(e) })
       setBusy(false)
     }
     void queries.invalidateQueries({ queryKey: ['tokens'] })

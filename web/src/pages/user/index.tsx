@@ -2,6 +2,7 @@ import { useState } from 'react'
 import { Link, useParams } from 'wouter'
 import { useAddress } from '../../app/address'
 import { useShell } from '../../app/context'
+import { useTell } from '../../app/problem'
 import { Button, Empty, Failed, Icon, MenuButton, Page, Status } from '../../components'
 import { ApiError, useLive, useMayAct, useNow, useTruth } from '../../data'
 import { useReading } from '../../i18n'
@@ -41,6 +42,7 @@ export default function UserPage() {
 function Person({ id, detail }: { readonly id: string; readonly detail: UserDetail }) {
   const { t, format: f } = useReading()
   const { toast } = useShell()
+  const tell = useTell()
   const address = useAddress()
   const now = useNow()
   const truth = useTruth()
@@ -69,7 +71,7 @@ function Person({ id, detail }: { readonly id: string; readonly detail: UserDeta
       void live.again([id])
     } catch (error) {
       toast({
-        text: t('user.failed', { reason: error instanceof Error ? error.message : String(error) }),
+        text: t('user.failed', { reason: tell(error) }),
         lasts: 10_000,
       })
     }

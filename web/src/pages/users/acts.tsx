@@ -1,7 +1,8 @@
 import { useRef, useState } from 'react'
 import { useShell } from '../../app/context'
+import { useTell } from '../../app/problem'
 import { Button, Dialog, Field, Notice, Select } from '../../components'
-import { ApiError, type People, useApi, useLive } from '../../data'
+import { type People, useApi, useLive } from '../../data'
 import { DAY, HOUR, MINUTE, readDigits, Say, useReading } from '../../i18n'
 import type { Act, Job, JobRow, JobRows, NewJob } from '../../wire'
 import styles from './users.module.css'
@@ -41,6 +42,7 @@ export function ActDialog({
   const [until, setUntil] = useState<keyof typeof untils>('none')
   const [text, setText] = useState('')
   const [typed, setTyped] = useState('')
+  const tell = useTell()
   const [problem, setProblem] = useState('')
   const [jobs, setJobs] = useState<readonly Job[]>()
   const [failures, setFailures] = useState<readonly JobRow[]>([])
@@ -101,7 +103,7 @@ export function ActDialog({
       }
     } catch (e) {
       setJobs(undefined)
-      setProblem(e instanceof ApiError ? e.message : t('state.offline'))
+      setProblem(tell(e))
     }
   }
 

@@ -2,8 +2,9 @@ import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useLocation } from 'wouter'
 import { useShell } from '../../app/context'
+import { useTell } from '../../app/problem'
 import { Button, Dialog, Field, MenuButton, type MenuEntry } from '../../components'
-import { ApiError, useApi, useMe } from '../../data'
+import { useApi, useMe } from '../../data'
 import { useReading } from '../../i18n'
 import type { NewView, ViewList } from '../../wire'
 import { type ViewName, views } from './query'
@@ -89,6 +90,7 @@ function Save({
   readonly onClose: () => void
 }) {
   const { t } = useReading()
+  const tell = useTell()
   const [problem, setProblem] = useState('')
   return (
     <Dialog
@@ -110,7 +112,7 @@ function Save({
           e.preventDefault()
           const form = new FormData(e.currentTarget)
           onSave(String(form.get('name')), form.get('shared') === 'on').then(onClose, (error: unknown) =>
-            setProblem(error instanceof ApiError ? error.message : t('state.offline')),
+            setProblem(tell(error)),
           )
         }}
       >

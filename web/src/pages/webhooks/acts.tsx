@@ -2,8 +2,9 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useShell } from '../../app/context'
 import { useCopy } from '../../app/copy'
-import { Button, Dialog, Notice, Secret as SecretText, Select } from '../../components'
-import { ApiError, useApi } from '../../data'
+import { Problem } from '../../app/problem'
+import { Button, Dialog, Secret as SecretText, Select } from '../../components'
+import { useApi } from '../../data'
 import { DAY, HOUR, SECOND, useReading } from '../../i18n'
 import type { Webhook, WebhookWithSecret } from '../../wire'
 import css from './webhooks.module.css'
@@ -51,18 +52,18 @@ export function Rotate({ hook, onClose }: { readonly hook: Webhook; readonly onC
   const queries = useQueryClient()
   const [keep, setKeep] = useState(String(DAY / SECOND))
   const [made, setMade] = useState<WebhookWithSecret>()
-  const [failed, setFailed] = useState('')
+  const [failed, setFailed] = useState<unknown>()
   const [busy, setBusy] = useState(false)
   if (made) return <Secret title={t('webhooks.rotated')} made={made} onClose={onClose} />
   const rotate = async () => {
     setBusy(true)
-    setFailed('')
+    setFailed(undefined)
     try {
       const wanted = { keep_old_seconds: Number(keep) }
       setMade(await api.send<WebhookWithSecret>('POST', `/webhooks/${hook.id}/secret`, wanted))
       void queries.invalidateQueries({ queryKey: ['webhooks'] })
     } catch (e) {
-      setFailed(e instanceof ApiError ? e.message : t('state.offline'))
+      setFailed(e)
       setBusy(false)
     }
   }
@@ -80,7 +81,7 @@ export function Rotate({ hook, onClose }: { readonly hook: Webhook; readonly onC
       }
     >
       <div className={css.form}>
-        {failed && <Notice kind="danger">{failed}</Notice>}
+        {failed !== undefined && <Problem error={failed} />}
         <p>{t('webhooks.rotate.text')}</p>
         <Select label={t('webhooks.rotate.keep')} value={keep} onChange={(e) => setKeep(e.target.value)}>
           {overlaps.map((ms) => (
@@ -111,11 +112,11 @@ export function Confirm({
   const api = useApi()
   const shell = useShell()
   const queries = useQueryClient()
-  const [failed, setFailed] = useState('')
+  const [failed, setFailed] = useState<unknown>()
   const [busy, setBusy] = useState(false)
   const run = async () => {
     setBusy(true)
-    setFailed('')
+    setFailed(undefined)
     try {
       if (act === 'delete') await api.send('DELETE', `/webhooks/${hook.id}`)
       else await api.send('PATCH', `/webhooks/${hook.id}`, { state: 'paused' })
@@ -123,7 +124,7 @@ export function Confirm({
       shell.toast({ text: act === 'delete' ? t('webhooks.deleted.done', { url }) : t('webhooks.paused.done', { url }) })
       onClose()
     } catch (e) {
-      setFailed(e instanceof ApiError ? e.message : t('state.offline'))
+      setFailed(e)
       setBusy(false)
     }
     void queries.invalidateQueries({ queryKey: ['webhooks'] })
@@ -142,7 +143,7 @@ export function Confirm({
       }
     >
       <div className={css.form}>
-        {failed && <Notice kind="danger">{failed}</Notice>}
+        {failed !== undefined && <Problem error={failed} />}
         <p>{t(`webhooks.${act}.text`)}</p>
       </div>
     </Dialog>

@@ -1,7 +1,8 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import { Button, Dialog, Field, Notice } from '../../components'
-import { ApiError, useApi } from '../../data'
+import { Problem } from '../../app/problem'
+import { Button, Dialog, Field } from '../../components'
+import { useApi } from '../../data'
 import { type Reading, readDigits, useReading } from '../../i18n'
 import type { NewWebhook, Webhook, WebhookEventTypes, WebhookWithSecret } from '../../wire'
 import { choose, everything, groupOf, idsOf, tells } from './choices'
@@ -71,7 +72,7 @@ export function EditWebhook({
   const [only, setOnly] = useState<readonly string[]>(hook?.causes ?? [])
   const [people, setPeople] = useState(hook?.users.join(', ') ?? '')
   const [batch, setBatch] = useState(f.digit(String(hook?.batch_size ?? 100)))
-  const [failed, setFailed] = useState('')
+  const [failed, setFailed] = useState<unknown>()
   const [busy, setBusy] = useState(false)
   const size = Number(readDigits(batch))
   const whole = Number.isInteger(size) && size >= 1 && size <= mostBatch
@@ -80,7 +81,7 @@ export function EditWebhook({
   const submit = async () => {
     if (!ready) return
     setBusy(true)
-    setFailed('')
+    setFailed(undefined)
     const wanted: NewWebhook = {
       url: url.trim(),
       description: description.trim(),
@@ -95,7 +96,7 @@ export function EditWebhook({
         onClose()
       } else onMade(await api.send<WebhookWithSecret>('POST', '/webhooks', wanted))
     } catch (e) {
-      setFailed(e instanceof ApiError ? e.message : t('state.offline'))
+      setFailed(e)
       setBusy(false)
     }
     void queries.invalidateQueries({ queryKey: ['webhooks'] })
@@ -122,11 +123,7 @@ export function EditWebhook({
           void submit()
         }}
       >
-        {failed && (
-          <Notice kind="danger">
-            <bdi dir="auto">{failed}</bdi>
-          </Notice>
-        )}
+        {failed !== undefined && <Problem error={failed} />}
         <Field
           label={t('webhooks.url')}
           hint={t('webhooks.url.help')}

@@ -2,8 +2,9 @@ import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useAddress } from '../../app/address'
 import { useShell } from '../../app/context'
+import { useTell } from '../../app/problem'
 import { Button, Empty, Failed, MenuButton, Notice, Page } from '../../components'
-import { ApiError, useApi, useLive } from '../../data'
+import { useApi, useLive } from '../../data'
 import { Say, SECOND, useReading } from '../../i18n'
 import type { Webhook, WebhookDeliveryDetail, WebhookList, WebhookWithSecret } from '../../wire'
 import { Confirm, type Confirmed, Rotate, Secret } from './acts'
@@ -109,6 +110,7 @@ interface HookProps {
 function Hook({ hook, chosen, onOpen, onLog, onDelivery }: HookProps) {
   const { t, format: f } = useReading()
   const api = useApi()
+  const tell = useTell()
   const shell = useShell()
   const queries = useQueryClient()
   const now = useLive().now()
@@ -118,7 +120,7 @@ function Hook({ hook, chosen, onOpen, onLog, onDelivery }: HookProps) {
   const when = (at: string) => <time dateTime={at}>{f.moment(Date.parse(at), now)}</time>
   const away = (at: string) => f.ago(Date.parse(at), now)
 
-  const told = (e: unknown) => shell.toast({ text: e instanceof ApiError ? e.message : t('state.offline') })
+  const told = (e: unknown) => shell.toast({ text: tell(e) })
   const again = () => {
     void queries.invalidateQueries({ queryKey: ['webhooks'] })
     void queries.invalidateQueries({ queryKey: ['deliveries', hook.id] })

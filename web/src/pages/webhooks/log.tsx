@@ -1,7 +1,8 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
 import { useCopy } from '../../app/copy'
-import { Button, Dialog, Failed, IconButton, Notice } from '../../components'
+import { Problem } from '../../app/problem'
+import { Button, Dialog, Failed, IconButton } from '../../components'
 import { ApiError, useApi, useLive } from '../../data'
 import { SECOND, useReading } from '../../i18n'
 import type { Webhook, WebhookDelivery, WebhookDeliveryDetail, WebhookDeliveryPage } from '../../wire'
@@ -159,7 +160,7 @@ export function Delivery({
   const copy = useCopy()
   const queries = useQueryClient()
   const now = useLive().now()
-  const [failed, setFailed] = useState('')
+  const [failed, setFailed] = useState<unknown>()
   const [busy, setBusy] = useState(false)
   const delivery = useQuery({
     queryKey: ['delivery', hook, id],
@@ -169,12 +170,12 @@ export function Delivery({
   const told = delivery.data
   const retry = async () => {
     setBusy(true)
-    setFailed('')
+    setFailed(undefined)
     try {
       const after = await api.send<WebhookDeliveryDetail>('POST', `/webhooks/${hook}/deliveries/${id}/retry`)
       queries.setQueryData(['delivery', hook, id], after)
     } catch (e) {
-      setFailed(e instanceof ApiError ? e.message : t('state.offline'))
+      setFailed(e)
     } finally {
       setBusy(false)
     }
@@ -205,7 +206,7 @@ export function Delivery({
         </p>
       ) : (
         <div className={css.delivery}>
-          {failed && <Notice kind="danger">{failed}</Notice>}
+          {failed !== undefined && <Problem error={failed} />}
           <p role="status">
             <OutcomeMark state={told.state} /> <Outcome delivery={told} />
           </p>
