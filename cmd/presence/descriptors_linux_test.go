@@ -28,9 +28,9 @@ func TestServeForTest(t *testing.T) {
 	}
 	p := &process{
 		ctx: t.Context(), stdin: strings.NewReader(""), stdout: os.Stderr, stderr: os.Stderr, environ: []string{"HOME=" + data},
-		opened: func(at addresses) { fmt.Printf("listening at %s\n", at.public) },
+		opened: func(at addresses) { fmt.Printf("listening at %s %s\n", at.public, at.ops) },
 	}
-	run([]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--log-format", "json"}, p)
+	run([]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log-format", "json"}, p)
 }
 
 func TestMoreSocketsThanDescriptors(t *testing.T) {
@@ -58,7 +58,8 @@ func TestMoreSocketsThanDescriptors(t *testing.T) {
 	for in := bufio.NewScanner(out); address == "" && in.Scan(); {
 		address, _ = strings.CutPrefix(in.Text(), "listening at ")
 	}
-	if address == "" {
+	address, operators, _ := strings.Cut(address, " ")
+	if operators == "" {
 		t.Fatal("the server did not come up")
 	}
 
@@ -117,6 +118,14 @@ func TestMoreSocketsThanDescriptors(t *testing.T) {
 		if !answers(&early) {
 			t.Error("who was there before is not answered")
 		}
+	}
+	resp, err := http.Get("http://" + operators + "/metrics")
+	if err != nil {
+		t.Fatalf("operators do not get in: %v", err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("operators are answered %d", resp.StatusCode)
 	}
 	for _, conn := range open {
 		conn.Close()

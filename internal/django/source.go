@@ -53,7 +53,7 @@ func Open(ctx context.Context, address string) (*Source, error) {
 			return nil, err
 		}
 		s.Name = file
-		location := url.URL{Scheme: "file", Path: file, RawQuery: "mode=ro&_pragma=busy_timeout(5000)"}
+		location := url.URL{Scheme: "file", Path: file, RawQuery: sqliteReading}
 		dsn = location.String()
 	}
 	var err error
@@ -66,6 +66,13 @@ func Open(ctx context.Context, address string) (*Source, error) {
 	}
 	return s, nil
 }
+
+// sqliteReading opens a file that somebody else made: nothing is written, and what its schema brings along runs nothing
+// that could do harm.
+const sqliteReading = "mode=ro&_query_only=1&_pragma=busy_timeout(5000)&_pragma=trusted_schema(0)&_pragma=cell_size_check(1)"
+
+// maxText is how many characters of a field are read from a file. It is more than any field may have here.
+const maxText = 64 << 10
 
 // sqliteFile finds the file that an address means. Three slashes are followed by a path from here in some
 // tools and by one from the root in others; the one that exists is meant.
@@ -109,7 +116,9 @@ func (s *Source) Close() error {
 }
 
 func (s *Source) readTables(ctx context.Context) (map[string][]column, error) {
-	text := `SELECT m.name, p.name, lower(p.type) FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type IN ('table', 'view') ORDER BY m.name, p.cid`
+	// Tables that hold their rows: a view of a file from elsewhere may have no end, and a virtual table be anything.
+	text := `SELECT m.name, p.name, lower(p.type) FROM sqlite_master m JOIN pragma_table_info(m.name) p
+		WHERE m.type = 'table' AND m.rootpage > 0 ORDER BY m.name, p.cid`
 	if s.postgres {
 		text = `SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
 			WHERE c.relkind IN ('r', 'v', 'p', 'm') AND a.attnum > 0 AND NOT a.attisdropped AND pg_table_is_visible(c.oid)
@@ -260,7 +269,7 @@ func (s *Source) each(ctx context.Context, l *layout, after int64, row func(*fie
 func (s *Source) text(c column) string {
 	switch {
 	case !s.postgres:
-		return "CAST(" + quote(c.name) + " AS TEXT)"
+		return fmt.Sprintf("substr(CAST(%s AS TEXT), 1, %d)", quote(c.name), maxText)
 	case c.kind == "inet":
 		return "host(" + quote(c.name) + ")"
 	default:

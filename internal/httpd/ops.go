@@ -61,5 +61,5 @@ func (o *Ops) Serve(ctx context.Context, ln net.Listener) error {
 		Handler: o, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(o.log.Handler(), slog.LevelDebug),
 	}
-	return serve(ctx, srv, ln, time.Second, func() {}, o.log)
+	return serve(ctx, srv, spare(ln), time.Second, func() {}, o.log)
 }

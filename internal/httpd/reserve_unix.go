@@ -23,6 +23,14 @@ func reserve(ln net.Listener) net.Listener {
 	return &reserving{Listener: ln, highest: uintptr(limit.Cur) - reserved}
 }
 
+// spare gives operators half of what clients may not have, so that they get in when clients have taken the rest.
+func spare(ln net.Listener) net.Listener {
+	if r, ok := ln.(*reserving); ok {
+		return &reserving{Listener: r.Listener, highest: r.highest + reserved/2}
+	}
+	return ln
+}
+
 type reserving struct {
 	net.Listener
 	highest uintptr
