@@ -21,12 +21,15 @@ export interface House {
   /** Kills the server and starts it again at the same address with the same data. */
   kill(): Promise<void>
   start(): Promise<void>
+  /** Halts the server where it stands, and lets it go on: a network that swallows everything. */
+  halt(on: boolean): void
   /** Calls the API as somebody. */
   as(name: string): Promise<Caller>
 }
 
 export interface Caller {
   readonly id: string
+  readonly token: string
   call<T>(method: string, path: string, body?: unknown): Promise<T>
 }
 
@@ -104,6 +107,7 @@ export async function openHouse(o: HouseOptions = {}): Promise<House> {
     },
     start,
     kill: () => end('SIGKILL'),
+    halt: (on) => void server.kill(on ? 'SIGSTOP' : 'SIGCONT'),
     async stop() {
       await end('SIGTERM')
       rmSync(data, { recursive: true, force: true })
@@ -131,7 +135,7 @@ export async function openHouse(o: HouseOptions = {}): Promise<House> {
         return (text ? JSON.parse(text) : undefined) as T // the type is the caller's
       }
       const me = await call<{ account: { id: string } }>('GET', '/api/v1/me')
-      return { id: me.account.id, call }
+      return { id: me.account.id, token, call }
     },
   }
 }

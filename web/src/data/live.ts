@@ -68,8 +68,8 @@ export interface Live {
   again(ids: readonly string[]): Promise<void>
 }
 
-const patience = 2500 // no answer for so long after a question: nobody knows
-const question = 1000 // asked after a silence of so long
+const patience = 1500 // no answer for so long after a question: nobody knows
+const question = 800 // asked after a silence of so long; with two looks of 250 ms in between it is said within three seconds
 
 export function createLive(session: Session, api: Api, world: World = pageWorld()): Live {
   const people = new People()
