@@ -154,3 +154,16 @@ describe('narrow and wide', () => {
     await context.close()
   })
 })
+
+test('a copied link shows its receiver the same times', async () => {
+  const { context, page } = await open('/trash?tz=Asia/Tokyo')
+  expect(await page.evaluate(() => localStorage.getItem('presence.reading'))).toContain('Asia/Kabul')
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'])
+  await page.keyboard.press('Control+k')
+  await page.keyboard.type('copy a link')
+  await page.keyboard.press('Enter')
+  await page.getByText('Copied', { exact: true }).waitFor()
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(`${house.url}/trash?tz=Asia%2FTokyo`)
+  expect(context.errors).toEqual([])
+  await context.close()
+})

@@ -11,7 +11,7 @@ if (!root) throw new Error('index.html has no #root')
 
 const preferring = createPreferring(localStorage)
 followTheme(preferring)
-const reader = createReader(localStorage, navigator.languages)
+const reader = createReader(localStorage, navigator.languages, new URLSearchParams(location.search).get('tz'))
 const server = createServer()
 reader.ready.then(() =>
   createRoot(root).render(

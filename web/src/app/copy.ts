@@ -11,7 +11,7 @@ export function useCopy(): (text: string) => void {
 }
 
 /** Browsers give navigator.clipboard to secure pages only; on plain http inside a company's network the old way is left. */
-async function copyText(text: string): Promise<boolean> {
+export async function copyText(text: string): Promise<boolean> {
   if (!navigator.clipboard) return copySelected(text)
   try {
     await navigator.clipboard.writeText(text)

@@ -7,6 +7,7 @@ import { Announcer } from './announcer'
 import { Boundary } from './boundary'
 import { CallsDrawer } from './calls'
 import { ShellContext, type ShellServices, type Toast, useShell } from './context'
+import { copyText } from './copy'
 import { Keys, Preferences } from './dialogs'
 import { type Command, Palette } from './palette'
 import { routes } from './routes'
@@ -51,6 +52,12 @@ export function Shell({ preferring }: { readonly preferring: ShellServices['pref
   const signOut = useCallback(() => {
     session.signOut().catch(() => services.toast({ text: t('shell.signOutFailed') }))
   }, [session, services, t])
+  // Whoever opens it sees the same, and the same times.
+  const copyLink = useCallback(() => {
+    const link = new URL(location.href)
+    link.searchParams.set('tz', reader.get().format.zone)
+    void copyText(link.href).then((copied) => services.toast({ text: t(copied ? 'act.copied' : 'act.notCopied') }))
+  }, [reader, services, t])
   const openPerson = useCallback((id: string) => navigate(`/users/${id}`), [navigate])
   useShortcut({ keys: 'mod+k', text: 'shell.palette', run: () => setOpen('palette'), always: true })
   useShortcut({ keys: '?', text: 'shell.keys', run: () => setOpen('keys') })
@@ -117,6 +124,7 @@ export function Shell({ preferring }: { readonly preferring: ShellServices['pref
         keys: 'c',
         run: () => setOpen('calls'),
       },
+      { id: 'copy-link', text: t('shell.copyLink'), group: t('shell.do'), icon: 'export', run: copyLink },
       { id: 'sign-out', text: t('shell.signOut'), group: t('shell.do'), icon: 'logout', run: signOut },
     ],
     [t, me.role],
@@ -187,6 +195,7 @@ export function Shell({ preferring }: { readonly preferring: ShellServices['pref
             onPreferences={() => setOpen('preferences')}
             onKeys={() => setOpen('keys')}
             onCalls={() => setOpen('calls')}
+            onCopyLink={copyLink}
             onSignOut={signOut}
           />
         </header>
@@ -248,11 +257,13 @@ function AccountMenu({
   onPreferences,
   onKeys,
   onCalls,
+  onCopyLink,
   onSignOut,
 }: {
   readonly onPreferences: () => void
   readonly onKeys: () => void
   readonly onCalls: () => void
+  readonly onCopyLink: () => void
   readonly onSignOut: () => void
 }) {
   const { t } = useReading()
@@ -274,6 +285,7 @@ function AccountMenu({
         { label: t('shell.preferences'), icon: 'settings', run: onPreferences },
         { label: t('shell.keys'), icon: 'keyboard', run: onKeys },
         { label: t('calls.open'), icon: 'code', run: onCalls },
+        { label: t('shell.copyLink'), icon: 'export', run: onCopyLink },
         null,
         { label: t('shell.signOut'), icon: 'logout', run: onSignOut },
       ]}

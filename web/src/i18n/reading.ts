@@ -74,8 +74,12 @@ export interface Reader {
   readonly ready: Promise<void>
 }
 
-/** Holds one page's preferences, remembers them, and speaks the language they name. */
-export function createReader(shelf: Shelf, wanted: readonly string[]): Reader {
+/**
+ * Holds one page's preferences, remembers them, and speaks the language they name. lent is the zone that a link brought:
+ * it counts for this visit, until its reader chooses one, and is not remembered.
+ */
+export function createReader(shelf: Shelf, wanted: readonly string[], lent: string | null = null): Reader {
+  let visiting = lent !== null && isZone(lent) ? lent : undefined
   let preferences = parsePreferences(read(shelf), wanted)
   let reading = readingOf(english, { ...preferences, language: 'en' })
   const listeners = new Set<() => void>()
@@ -86,7 +90,7 @@ export function createReader(shelf: Shelf, wanted: readonly string[]): Reader {
     const pack = next.language === reading.language ? reading.pack : await loadPack(next.language)
     if (turn !== last) return
     preferences = next
-    reading = readingOf(pack, next)
+    reading = readingOf(pack, visiting ? { ...next, zone: visiting } : next)
     for (const listener of listeners) listener()
   }
 
@@ -97,6 +101,7 @@ export function createReader(shelf: Shelf, wanted: readonly string[]): Reader {
       return () => listeners.delete(listener)
     },
     async set(change) {
+      if (change.zone !== undefined) visiting = undefined
       const next = { ...preferences, ...change }
       await become(next)
       try {

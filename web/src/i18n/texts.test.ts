@@ -86,6 +86,22 @@ describe('preferences', () => {
     await again.ready
     expect(again.get()).toMatchObject({ language: 'prs', direction: 'rtl', preferences: { digits: 'latin' } })
   })
+  test('take the zone of a link for a visit, until somebody chooses', async () => {
+    const shelf = new Map([['presence.reading', '{"language":"en","zone":"Asia/Kabul"}']])
+    const open = (tz: string | null) =>
+      createReader({ getItem: (k) => shelf.get(k) ?? null, setItem: (k, v) => void shelf.set(k, v) }, ['en'], tz)
+    const visit = open('Asia/Tokyo')
+    await visit.ready
+    expect(visit.get().format.zone).toBe('Asia/Tokyo')
+    await visit.set({ digits: 'latin' })
+    expect(visit.get().format.zone).toBe('Asia/Tokyo')
+    expect(shelf.get('presence.reading')).toContain('Asia/Kabul')
+    await visit.set({ zone: 'UTC' })
+    expect(visit.get().format.zone).toBe('UTC')
+    const nonsense = open('Mars/Base')
+    await nonsense.ready
+    expect(nonsense.get().format.zone).toBe('UTC')
+  })
   test('of two languages asked for the later one wins', async () => {
     const reader = createReader({ getItem: () => null, setItem: () => undefined }, ['en'])
     await reader.ready

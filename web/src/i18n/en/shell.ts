@@ -27,6 +27,7 @@ export const shell = {
   'shell.account': 'Account of {name}',
   'shell.preferences': 'Preferences',
   'shell.keys': 'Keyboard shortcuts',
+  'shell.copyLink': 'Copy a link to this view',
   'shell.signOut': 'Sign out',
   'shell.signOutFailed': 'You are still signed in: the server does not answer.',
   'shell.zone': 'Time zone',

@@ -26,6 +26,7 @@ export const shell = {
   'shell.account': 'حساب {name}',
   'shell.preferences': 'ترجیحات',
   'shell.keys': 'میان‌برهای صفحه‌کلید',
+  'shell.copyLink': 'کاپی پیوند این نما',
   'shell.signOut': 'خروج',
   'shell.signOutFailed': 'هنوز وارد هستید: سرور جواب نمی‌دهد.',
   'shell.zone': 'منطقهٔ زمانی',

@@ -26,6 +26,7 @@ export const shell = {
   'shell.account': 'د {name} حساب',
   'shell.preferences': 'غوره‌توبونه',
   'shell.keys': 'د کیبورډ لنډلارې',
+  'shell.copyLink': 'د دې لید تړنی کاپي کول',
   'shell.signOut': 'وتل',
   'shell.signOutFailed': 'تاسو لا دننه یاست: سرور ځواب نه ورکوي.',
   'shell.zone': 'د وخت سیمه',

@@ -128,6 +128,7 @@ function Save({
 /** The same view has the same text, in whatever order its parts came. */
 function canonical(search: string): string {
   const params = new URLSearchParams(search)
+  params.delete('tz') // whose times they are is no part of a view
   params.sort()
   return String(params).replaceAll('%2C', ',')
 }
