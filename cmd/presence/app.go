@@ -274,6 +274,7 @@ func (a *app) serveControl(ctx context.Context) error {
 	handler.ServeRecords(a.store, a.auth)
 	handler.ServeInside(&a.probes, promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
 	handler.ServeWebhooks(a.webhooks)
+	handler.ServeTimeouts(a.overruled)
 	srv := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"text/tabwriter"
@@ -8,6 +9,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/offchat/presence/internal/config"
+	"github.com/offchat/presence/internal/control"
 )
 
 // settingFlags are the flags for all settings, made from the table that config.Config is.
@@ -56,15 +58,48 @@ func (c *configShowCmd) Run(p *process) error {
 	if err != nil {
 		return err
 	}
+	settings := inForce(p.ctx, cfg)
 	if c.JSON {
-		return printJSON(p, cfg.Effective())
+		return printJSON(p, settings)
 	}
 	out := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(out, "SETTING\tVALUE\tFROM")
-	for _, s := range cfg.Effective() {
+	for _, s := range settings {
 		fmt.Fprintf(out, "%s\t%s\t%s\n", s.Key, shownValue(s), s.Source)
 	}
 	return out.Flush()
+}
+
+// fromDashboard is the source of what was set while the server runs.
+const fromDashboard config.Level = "dashboard"
+
+// inForce are the effective settings, with the timeouts that were set in the dashboard of a server that runs on them.
+func inForce(ctx context.Context, cfg *config.Config) []config.Setting {
+	settings := cfg.Effective()
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	set, err := control.Dial(dataDir(cfg.Data).dialControl).Timeouts(ctx)
+	if err != nil {
+		return settings // none runs here, or one of before
+	}
+	for i := range settings {
+		if value, ok := set[settings[i].Key]; ok {
+			settings[i].Value, settings[i].Source = value, config.Source{Level: fromDashboard}
+		}
+	}
+	return settings
+}
+
+// overruled are the timeouts that were set in the dashboard and differ from the configuration's, by their keys.
+func (a *app) overruled() map[string]string {
+	set, ours := a.timeouts.Load(), timeoutsOf(a.cfg)
+	if set == nil || *set == ours {
+		return map[string]string{}
+	}
+	return map[string]string{
+		"heartbeat_interval": set.HeartbeatInterval.String(), "idle_after": set.IdleAfter.String(), "offline_after": set.OfflineAfter.String(),
+		"leave_grace": set.LeaveGrace.String(), "refresh_interval": set.RefreshInterval.String(),
+	}
 }
 
 func shownValue(s config.Setting) string {

@@ -96,7 +96,7 @@ func (c *supportBundleCmd) collect(p *process, cfg *config.Config) (parts []part
 	add("version.json", "version, commit, system", map[string]any{
 		"version": version.Version, "commit": version.Commit, "go": version.Go, "os": runtime.GOOS, "arch": runtime.GOARCH, "cpus": runtime.NumCPU(),
 	})
-	add("config.json", "every setting and where it comes from; secrets are masked", cfg.Effective())
+	add("config.json", "every setting and where it comes from; secrets are masked", inForce(p.ctx, cfg))
 	look := doctorCmd{settingFlags: c.settingFlags, Sockets: 1000}
 	add("doctor.json", "what doctor finds", look.examine(p))
 	add("files.json", "names, sizes and modes of the files in the data directory", listFiles(cfg.Data))

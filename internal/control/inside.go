@@ -70,6 +70,17 @@ func (c *Client) Probe(ctx context.Context) (mark string, err error) {
 // Metrics and Goroutines return what the process tells about itself, as text.
 func (c *Client) Metrics(ctx context.Context) ([]byte, error) { return c.text(ctx, "/metrics") }
 
+// ServeTimeouts adds what the timeouts are that were set while running, by the keys of their settings; none: those of the
+// configuration count. Call it before the handler serves.
+func (h *Handler) ServeTimeouts(set func() map[string]string) {
+	h.mux.HandleFunc("GET /timeouts", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, set()) })
+}
+
+// Timeouts returns what ServeTimeouts tells.
+func (c *Client) Timeouts(ctx context.Context) (set map[string]string, err error) {
+	return set, c.into(ctx, http.MethodGet, "/timeouts", &set)
+}
+
 // Goroutines: see Metrics.
 func (c *Client) Goroutines(ctx context.Context) ([]byte, error) { return c.text(ctx, "/goroutines") }
 
