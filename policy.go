@@ -77,7 +77,7 @@ type Signal struct {
 	Interval time.Duration
 	// Hidden is set by a beat from a page that nobody can see; its timers run slow.
 	Hidden bool
-	// Idle is set by a beat whose client knows that its user left.
+	// Idle is set by a beat or a connection whose client knows that its user left.
 	Idle bool
 	// Status is what Set and SetHold ask for.
 	Status Status
@@ -161,7 +161,7 @@ func (p Policy) Lease(hidden bool, interval time.Duration) time.Duration {
 //	heartbeat   opens or renews, active or idle as it says     moves      heartbeat
 //	activity    opens or renews, active                        moves      activity
 //	touch       opens or renews, active                        moves      touch
-//	connect     one connection more; renews, active            moves      connect
+//	connect     one connection more; active, or idle as it says  moves    connect; idle, of who was online
 //	ping        renews; idle stays idle                        moves      connect
 //	disconnect  one connection less; the last one starts the leave grace  disconnect (when the grace ends)
 //	idle        renews, idle                                   moves      idle
@@ -195,8 +195,11 @@ func (p Policy) Next(s State, sig Signal, now time.Duration) (State, Change, boo
 		s.renew(sig, now+p.OfflineAfter, false)
 		cause = CauseTouch
 	case Connect:
-		s.renew(sig, now+p.OfflineAfter, false).Conns++
+		s.renew(sig, now+p.OfflineAfter, sig.Idle).Conns++
 		cause = CauseConnect
+		if sig.Idle && s.Status == Online {
+			cause = CauseIdle
+		}
 	case Ping:
 		i := s.find(sig.Session)
 		idle := i >= 0 && s.Sessions[i].Idle

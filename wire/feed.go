@@ -51,6 +51,7 @@ const (
 	FeedToken  = "token"
 	FeedLeave  = "leave"
 	FeedLook   = "look"
+	FeedProbe  = "ping"
 )
 
 // Scopes of a feed.
@@ -63,7 +64,7 @@ const (
 // FeedRequest is every frame of a client; which fields count depends on T. The tag frames names the frames that have
 // a field; with a question mark, those that may have it.
 type FeedRequest struct {
-	T string `json:"t" frames:"auth,sub,unsub,look,idle,active,pong,token,leave"`
+	T string `json:"t" frames:"auth,sub,unsub,look,idle,active,ping,pong,token,leave"`
 	// Token goes with auth and token, Ticket with auth.
 	Token  string `json:"token,omitempty" frames:"auth?,token"`
 	Ticket string `json:"ticket,omitempty" frames:"auth?"`
@@ -75,8 +76,8 @@ type FeedRequest struct {
 	Observe bool        `json:"observe,omitempty" frames:"auth?"`
 	// Roster: the reader of scope all takes its pictures from GET /api/v1/roster; snaps carry no users.
 	Roster bool `json:"roster,omitempty" frames:"auth?"`
-	// N goes with pong: the n of the ping.
-	N uint64 `json:"n,omitempty" frames:"pong"`
+	// N goes with pong: the n of the server's ping. With ping it is the client's own, and comes back.
+	N uint64 `json:"n,omitempty" frames:"ping,pong"`
 }
 
 // FeedHello is the first frame of the server. Expires is when the token ends.
@@ -132,6 +133,13 @@ type FeedPing struct {
 	T   string `json:"t"` // ping
 	N   uint64 `json:"n"`
 	Seq uint64 `json:"seq,omitempty"`
+}
+
+// FeedPonged answers a client's ping. Now is the server's clock.
+type FeedPonged struct {
+	T   string `json:"t"` // pong
+	N   uint64 `json:"n"`
+	Now int64  `json:"now"`
 }
 
 // FeedRenew asks for a fresh token.

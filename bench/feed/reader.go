@@ -47,7 +47,8 @@ type reader struct {
 	whole   bool       // the picture is complete
 	staff   bool
 	cursor  wire.FeedCursor
-	fence   uint64 // the cursor of the last picture: what lies before it may be told again
+	fence   uint64 // the cursor of the last picture
+	drawn   int64  // when it was complete, Unix milliseconds: what happened before may be in it, and be told again
 	held    []held // by number, from first
 	retry   *[2]int64
 	trouble string // of the last connection
@@ -209,13 +210,13 @@ func (r *reader) snapLocked(f *frame) {
 		}
 	}
 	if !f.More {
-		r.cursor, r.fence = wire.FeedCursor{Epoch: f.Epoch, Seq: f.Seq}, f.Seq
+		r.cursor, r.fence, r.drawn = wire.FeedCursor{Epoch: f.Epoch, Seq: f.Seq}, f.Seq, time.Now().UnixMilli()
 		r.completeLocked()
 	}
 }
 
 func (r *reader) deltaLocked(f *frame) {
-	// A picture may be ahead of its cursor: what is told right after it, also to who resumes there, may be in it already.
+	// A picture is ahead of its cursor: what is told right after it, also to who resumes there, may be in it already.
 	overlap := r.cursor.Seq <= r.fence || f.After != nil && *f.After < r.fence
 	if f.Seq <= r.cursor.Seq {
 		if !overlap {
@@ -236,7 +237,7 @@ func (r *reader) deltaLocked(f *frame) {
 		r.steadyLocked(u)
 		r.tally.told.Add(1)
 		switch {
-		case overlap:
+		case overlap || u.Since <= r.drawn:
 		case u.V != 0 && u.V <= one.version, u.V == 0 && u.Since == one.since && u.S == one.status:
 			r.tally.blame(&r.tally.repeated, func() string { return describe("a change came twice", r, f) })
 		case each && u.V != one.version+1:

@@ -30,9 +30,7 @@ func (c *conn) enter(ctx context.Context, p proof, caller Caller, want wish) err
 	}
 	if !c.observe {
 		c.told.Store(true)
-		if c.signal(presence.Connect); want.idle {
-			c.signal(presence.Idle)
-		}
+		c.connect(want.idle)
 	}
 	c.start(ctx, want)
 	return nil
@@ -293,12 +291,16 @@ func (c *conn) closed() {
 	f.open.Done()
 }
 
+// connect tells presence of the connection itself, and whether somebody is in front of it.
+func (c *conn) connect(idle bool) { c.pass(presence.Signal{Kind: presence.Connect, Idle: idle}) }
+
 // signal tells presence what the connection says of its session.
-func (c *conn) signal(kind presence.Kind) {
-	ctx := context.Background() // a connection outlives its request
-	_, err := c.feed.cfg.Presence.Signal(ctx, presence.Signal{
-		User: c.caller.User, Session: c.caller.Session, Kind: kind, At: c.feed.cfg.Now(),
-	})
+func (c *conn) signal(kind presence.Kind) { c.pass(presence.Signal{Kind: kind}) }
+
+func (c *conn) pass(s presence.Signal) {
+	ctx, kind := context.Background(), s.Kind // a connection outlives its request
+	s.User, s.Session, s.At = c.caller.User, c.caller.Session, c.feed.cfg.Now()
+	_, err := c.feed.cfg.Presence.Signal(ctx, s)
 	switch {
 	case err == nil || kind == presence.Disconnect && errors.Is(err, presence.ErrClosed):
 	case errors.Is(err, presence.ErrClosed):

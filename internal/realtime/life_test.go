@@ -61,6 +61,22 @@ func TestAnOpenSocketKeepsOnline(t *testing.T) {
 	})
 }
 
+// A client that comes back while nobody is in front of it shows nobody online, not even for a moment.
+func TestAnIdleClientMakesNobodyOnline(t *testing.T) {
+	in(t, func(t *testing.T) {
+		h := newHouse(t)
+		staff := h.dial(`{"t":"auth","token":"s1","scope":"all","observe":true}`)
+		pause(time.Second)
+		staff.take()
+		h.dial(`{"t":"auth","token":"7","idle":true}`)
+		pause(time.Second)
+		frames := staff.want("delta")
+		if got := frames[0].Users; len(got) != 1 || got[0].S != "away" || got[0].From != "offline" {
+			t.Errorf("told: %+v", got)
+		}
+	})
+}
+
 func TestLeaveStartsTheGraceAtOnce(t *testing.T) {
 	in(t, func(t *testing.T) {
 		h := newHouse(t)
@@ -201,6 +217,29 @@ func TestSilentAndTalkative(t *testing.T) {
 		pause(time.Millisecond)
 		if loud.end() != 4006 {
 			t.Errorf("201 frames in a second: %d", loud.end())
+		}
+	})
+}
+
+// A client asks whether the link is alive, and is answered; that keeps nobody online who does not answer us.
+func TestAClientsPing(t *testing.T) {
+	in(t, func(t *testing.T) {
+		h := newHouse(t)
+		c := h.dial(`{"t":"auth","token":"7"}`)
+		c.mu.Lock()
+		c.deaf = true
+		c.mu.Unlock()
+		c.take()
+		c.say(`{"t":"ping","n":42}`)
+		if got := string(c.want("pong")[0].text); got != fmt.Sprintf(`{"t":"pong","n":42,"now":%d}`, time.Now().UnixMilli()) {
+			t.Errorf("answer: %s", got)
+		}
+		for range 40 {
+			pause(time.Second)
+			c.say(`{"t":"ping","n":1}`)
+		}
+		if c.end() != 4005 {
+			t.Errorf("asks and does not answer: %d", c.end())
 		}
 	})
 }

@@ -166,6 +166,8 @@ func (s *socket) message(payload []byte) {
 		s.hear(presence.Idle)
 	case wire.FeedActive:
 		s.hear(presence.Active)
+	case wire.FeedProbe:
+		s.say(plain(wire.FeedPonged{T: "pong", N: req.N, Now: s.feed.cfg.Now().UnixMilli()}))
 	case wire.FeedPong:
 		if req.N != 0 && s.pinged.CompareAndSwap(req.N, 0) {
 			s.hear(presence.Ping)

@@ -224,6 +224,13 @@ export interface FeedPing {
   seq?: number
 }
 
+/** FeedPonged answers a client's ping. Now is the server's clock. */
+export interface FeedPonged {
+  t: 'pong'
+  n: number
+  now: number
+}
+
 /** FeedRenew asks for a fresh token. */
 export interface FeedRenew {
   t: 'renew'
@@ -290,6 +297,7 @@ export type ClientFrame =
   | { t: 'look'; users: string[] }
   | { t: 'idle' }
   | { t: 'active' }
+  | { t: 'ping'; n: number }
   | { t: 'pong'; n: number }
   | { t: 'token'; token: string }
   | { t: 'leave' }
@@ -302,6 +310,7 @@ export type ServerFrame =
   | FeedDelta
   | FeedGap
   | FeedPing
+  | FeedPonged
   | FeedRenew
   | FeedRenewed
   | FeedError
