@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
 # Three nodes on this machine: PostgreSQL, Valkey or Redis, three servers and nginx before them, all on the loopback
 # interface, on free ports from PORT (8000) on. Ctrl-C stops everything and removes it. CLUSTER_DIR keeps data and logs
-# elsewhere, and keeps them.
+# elsewhere, and keeps them. For trials (bench/cluster): CLUSTER_BINARY is another server, CLUSTER_ENGINE another engine,
+# CLUSTER_DOWN for how many seconds PostgreSQL and Redis stay away, CLUSTER_CLOCKS what a binary of those trials adds to
+# the clocks of the nodes, in seconds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 port=${PORT:-8000}
-binary=$PWD/bin/presence
+binary=${CLUSTER_BINARY:-$PWD/bin/presence}
+down=${CLUSTER_DOWN:-10}
+read -r -a clocks <<< "${CLUSTER_CLOCKS:-0 0 0}"
 
 need() { # command, package
   command -v "$1" > /dev/null || { echo "make cluster needs $1; install it, on Debian with: apt-get install $2" >&2; exit 1; }
@@ -17,7 +21,7 @@ redis=$(command -v valkey-server || command -v redis-server || true)
 [ -n "$redis" ] || { echo "make cluster needs valkey-server or redis-server; on Debian: apt-get install redis-server" >&2; exit 1; }
 need nginx nginx-light
 need curl curl
-[ -x "$binary" ] || { echo "bin/presence is missing: make build" >&2; exit 1; }
+[ -x "$binary" ] || { echo "$binary is missing: make build" >&2; exit 1; }
 
 if [ -n "${CLUSTER_DIR:-}" ]; then
   dir=$CLUSTER_DIR
@@ -101,14 +105,14 @@ await PostgreSQL postgres "$postgres/pg_isready" -h 127.0.0.1 -p "$pgport"
 
 [ -e "$dir/signing.key" ] || (umask 077 && head -c 36 /dev/urandom | base64 > "$dir/signing.key")
 export PRESENCE_DATABASE="postgres://presence@127.0.0.1:$pgport/presence?sslmode=disable"
-export PRESENCE_ENGINE="redis://127.0.0.1:$redisport"
+export PRESENCE_ENGINE="${CLUSTER_ENGINE:-redis://127.0.0.1:$redisport}"
 export PRESENCE_SIGNING_KEY_FILE="$dir/signing.key"
 export PRESENCE_TRUSTED_PROXIES=127.0.0.1
 export PRESENCE_CORS_ORIGINS="http://127.0.0.1:$front,http://localhost:$front"
 
 node_names=(a b c)
 start_node() { # index
-  run "node-${node_names[$1]}" "$binary" serve --node "${node_names[$1]}" --listen "127.0.0.1:${nodes[$1]}" --data "$dir/node-${node_names[$1]}"
+  run "node-${node_names[$1]}" env TRIAL_CLOCK="${clocks[$1]}" "$binary" serve --node "${node_names[$1]}" --listen "127.0.0.1:${nodes[$1]}" --data "$dir/node-${node_names[$1]}"
 }
 for i in 0 1 2; do start_node "$i"; done
 for i in 0 1 2; do await "node ${node_names[$i]}" "node-${node_names[$i]}" curl -fsS "http://127.0.0.1:${nodes[$i]}/readyz"; done
@@ -149,8 +153,8 @@ Try, in another terminal:
   curl -s http://127.0.0.1:${nodes[1]}/readyz                            what a node says of itself
   kill -9 $(node_pid 1)                                           kill node b: nobody is lost, it is started again here
   kill -STOP $(node_pid 2); sleep 30; kill -CONT $(node_pid 2)       let node c stand still
-  kill -9 ${pids[1]}                                           take $(basename "$redis") away: it is started again in 10 s
-  kill -INT ${pids[0]}                                         take PostgreSQL away, for 10 s too: beats and lists go on
+  kill -9 ${pids[1]}                                           take $(basename "$redis") away: it is started again in $down s
+  kill -INT ${pids[0]}                                         take PostgreSQL away, for $down s too: beats and lists go on
   PRESENCE_DATABASE='$PRESENCE_DATABASE' bin/presence user list
 
 Ctrl-C stops everything.
@@ -168,19 +172,19 @@ while :; do
     case $name in
       node-a | node-b | node-c)
         number=$((i - 2))
-        setsid "$binary" serve --node "${node_names[$number]}" --listen "127.0.0.1:${nodes[$number]}" --data "$dir/$name" >> "$dir/$name.log" 2>&1 &
+        setsid env TRIAL_CLOCK="${clocks[$number]}" "$binary" serve --node "${node_names[$number]}" --listen "127.0.0.1:${nodes[$number]}" --data "$dir/$name" >> "$dir/$name.log" 2>&1 &
         pids[i]=$!
         echo "$name is started again, process ${pids[$i]}"
         ;;
       postgres)
-        sleep 10
+        sleep "$down"
         setsid "${as_postgres[@]}" "$postgres/postgres" -D "$dir/postgres" -p "$pgport" -c listen_addresses=127.0.0.1 \
           -c unix_socket_directories= -c max_connections=100 >> "$dir/postgres.log" 2>&1 &
         pids[i]=$!
         echo "postgres is started again, process ${pids[$i]}"
         ;;
       redis)
-        sleep 10
+        sleep "$down"
         setsid "$redis" --port "$redisport" --bind 127.0.0.1 --save '' --appendonly no --maxmemory-policy noeviction --dir "$dir" >> "$dir/redis.log" 2>&1 &
         pids[i]=$!
         echo "redis is started again, process ${pids[$i]}; the nodes write back what it lost"

@@ -4,6 +4,8 @@
 //
 //	make build && go run ./bench/cluster            # 100,000 people, about four minutes
 //	go run ./bench/cluster -users 10000 -faults=false
+//	go run ./bench/cluster -what engine,database    # trials: faults under load, and what must not come of them (trials.go)
+//	go run ./bench/cluster -what trials             # all of them, about half an hour
 //
 // Everything, the load included, shares the machine: figures are those of the whole.
 package main
@@ -47,18 +49,26 @@ func main() {
 	callers := flag.Int("callers", 96, "how many beats are under way at a time")
 	samples := flag.Int("samples", 300, "how many changes are followed from node to node")
 	faults := flag.Bool("faults", true, "kill the engine's server, the database and a node, and see how long it takes")
+	what := flag.String("what", "figures", "figures, or trials with a comma in between: trials (all), "+strings.Join(trialNames(), ", "))
 	flag.Parse()
 	log.SetFlags(0)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *users, *duration, *callers, *samples, *faults); err != nil {
+	var err error
+	if *what == "figures" {
+		err = run(ctx, *users, *duration, *callers, *samples, *faults)
+	} else {
+		err = runTrials(ctx, *what, *users)
+	}
+	if err != nil {
+		stop()
 		log.Fatal(err)
 	}
 }
 
 func run(ctx context.Context, users int, duration time.Duration, callers, samples int, faults bool) error {
 	fmt.Printf("%s, %d processors, load average before: %s\n", runtime.Version(), runtime.NumCPU(), loadAverage())
-	c, err := start(ctx)
+	c, err := start(ctx, setting{})
 	if err != nil {
 		return err
 	}
@@ -114,11 +124,13 @@ type cluster struct {
 var (
 	nodeLine  = regexp.MustCompile(`node ([abc])  (http://\S+)/  process (\d+)`)
 	portsLine = regexp.MustCompile(`PostgreSQL at port (\d+), \S+ at port (\d+)`)
-	linkLine  = regexp.MustCompile(`/setup\?token=(\S+)`)
 	again     = regexp.MustCompile(`^(\S+) is started again, process (\d+)`)
 )
 
-func start(ctx context.Context) (*cluster, error) {
+// setting is what a cluster has otherwise than usual, as variables of the environment.
+type setting []string
+
+func start(ctx context.Context, more setting) (*cluster, error) {
 	dir, err := os.MkdirTemp("", "presence-bench-cluster-")
 	if err != nil {
 		return nil, err
@@ -128,7 +140,7 @@ func start(ctx context.Context) (*cluster, error) {
 		Transport: &http.Transport{MaxIdleConnsPerHost: 512, MaxIdleConns: 2048, DialContext: (&net.Dialer{Timeout: 2 * time.Second}).DialContext},
 	}}
 	c.cmd = exec.Command("scripts/cluster.sh")
-	c.cmd.Env = append(os.Environ(), "CLUSTER_DIR="+dir, "PORT=18900")
+	c.cmd.Env = append(append(os.Environ(), "CLUSTER_DIR="+dir, "PORT=18900"), more...)
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := c.cmd.StdoutPipe()
 	if err != nil {
@@ -156,7 +168,6 @@ func start(ctx context.Context) (*cluster, error) {
 }
 
 func (c *cluster) listen(out io.Reader, ready chan<- error) {
-	token := ""
 	scan := bufio.NewScanner(out)
 	for scan.Scan() {
 		line := scan.Text()
@@ -170,9 +181,6 @@ func (c *cluster) listen(out io.Reader, ready chan<- error) {
 			c.database = "postgres://presence@127.0.0.1:" + m[1] + "/presence?sslmode=disable"
 			c.redis = "127.0.0.1:" + m[2]
 		}
-		if m := linkLine.FindStringSubmatch(line); m != nil {
-			token = m[1]
-		}
 		if m := again.FindStringSubmatch(line); m != nil {
 			c.pids[m[1]], _ = strconv.Atoi(m[2])
 		}
@@ -184,7 +192,6 @@ func (c *cluster) listen(out io.Reader, ready chan<- error) {
 		}
 		c.mu.Unlock()
 		if strings.HasPrefix(line, "Ctrl-C") {
-			c.admin = token
 			ready <- nil
 		}
 	}
@@ -213,12 +220,11 @@ func (c *cluster) setUp() error {
 		return err
 	}
 	c.key = bytes.TrimRight(text, "\r\n")
-	resp, err := c.client.Post(c.nodes[0]+"/setup", "application/x-www-form-urlencoded",
-		strings.NewReader("username=ann&password=Sekrit-pass-1&token="+c.admin))
-	if err != nil {
-		return err
+	made := exec.Command("bin/presence", "user", "create", "ann", "--role", "admin", "--password-stdin")
+	made.Env, made.Stdin = append(os.Environ(), "PRESENCE_DATABASE="+c.database), strings.NewReader("Sekrit-pass-1\n")
+	if said, err := made.CombinedOutput(); err != nil {
+		return fmt.Errorf("make an admin: %w %s", err, said)
 	}
-	resp.Body.Close()
 	return c.login()
 }
 
