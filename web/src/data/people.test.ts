@@ -43,3 +43,14 @@ test('what the roster says in short is whole in the table', () => {
   expect(people.username).toEqual(['zahra.noori7', 'zn', '~.7', 'zahra_noori'])
   expect(people.email).toEqual(['zahra.noori7@example.org', 'zn@example.org', 'z@example.net', 'zahra_noori@x'])
 })
+
+test('rows that come again with the same names do not have everybody sorted anew', () => {
+  const people = new People((run) => run())
+  people.take(roster(['~.7', 'zn'], ['@example.org', '@example.org']))
+  const before = people.accountsVersion
+  people.take({ ...roster(['~.7', 'zn'], ['@example.org', '@example.org']), full: false })
+  expect(people.accountsVersion).toBe(before)
+  people.take({ ...roster(['~.7', 'zahra'], ['@example.org', '@example.org']), full: false })
+  expect(people.accountsVersion).toBeGreaterThan(before)
+  expect(people.email[1]).toBe('zahra@example.org')
+})

@@ -24,7 +24,7 @@ export class People {
   size = 0
   /** Grows with every change of anything. */
   version = 0
-  /** Grows when accounts came, went or changed: what is sorted by a name is to be sorted again. */
+  /** Grows when somebody came, went or got another name: what is sorted by a name is to be sorted again. */
   accountsVersion = 0
 
   readonly causes: string[] = ['']
@@ -114,7 +114,6 @@ export class People {
       const row = this.row(id)
       if (row !== undefined) this.remove(row)
     }
-    this.accountsVersion++
   }
 
   private takePart(p: RosterPart, roster: Roster, words: Words, met: Uint8Array | undefined): void {
@@ -139,12 +138,23 @@ export class People {
         this.gone[row] = 0
         this.size++
         this.v[row] = -1
+        this.accountsVersion++
       }
-      this.username[row] = username
-      this.email[row] = email.startsWith('@') ? username + email : email
-      this.firstName[row] = firstName
-      this.lastName[row] = lastName
-      this.text[row] = ''
+      const address = email.startsWith('@') ? username + email : email
+      if (
+        username !== this.username[row] ||
+        address !== this.email[row] ||
+        firstName !== this.firstName[row] ||
+        lastName !== this.lastName[row]
+      ) {
+        // Sorting everybody anew takes a quarter of a second: only when a name is another one.
+        this.username[row] = username
+        this.email[row] = address
+        this.firstName[row] = firstName
+        this.lastName[row] = lastName
+        this.text[row] = ''
+        this.accountsVersion++
+      }
       this.role[row] = words.role[at(p.roles, i)] ?? 0
       this.account[row] = words.account[at(p.account_statuses, i)] ?? 0
       this.active[row] = at(p.active, i)
@@ -205,6 +215,7 @@ export class People {
   private remove(row: number): void {
     this.gone[row] = 1
     this.size--
+    this.accountsVersion++
     this.touch(row)
   }
 
