@@ -10,7 +10,8 @@ import (
 
 // pages are the addresses that the page knows (web/src/app/routes.tsx, and the set-up); * is any one word.
 var pages = []string{
-	"/", "/audit", "/events", "/settings", "/setup", "/system", "/tokens", "/tv", "/users", "/users/*", "/webhooks",
+	"/", "/audit", "/events", "/identity", "/settings", "/setup", "/system", "/tokens", "/trash", "/tv", "/users", "/users/*",
+	"/webhooks",
 }
 
 // programs are the first words of addresses that are for programs, in lower case: no page is below them.
