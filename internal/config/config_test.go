@@ -203,6 +203,9 @@ func TestWhatIsNotAMistakeIsNotRefused(t *testing.T) {
 			"PRESENCE_PORT_80_TCP_PROTO=tcp", "PRESENCE_PORT_80_TCP_PORT=80", "PRESENCE_PORT_80_TCP_ADDR=10.0.0.1",
 			"PRESENCE_OPS_SERVICE_HOST=10.0.0.2",
 		}}},
+		{"what backends and examples are given", Input{Environ: []string{
+			"PRESENCE_URL=http://127.0.0.1:8000", "PRESENCE_TOKEN=opt_x", "PRESENCE_API_KEY=opt_x",
+		}}},
 		{"exactly twice", Input{Flags: map[string]string{"offline_after": "60s", "heartbeat_interval": "30s"}}},
 		{"the demo", Input{Environ: []string{"PRESENCE_OFFLINE_AFTER=12s", "PRESENCE_HEARTBEAT_INTERVAL=3s"}}},
 		{"an empty list", Input{Flags: map[string]string{"cors_origins": ""}}},

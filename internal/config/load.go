@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 
@@ -160,7 +161,8 @@ func (l *loader) environment() {
 	sort.Strings(variables)
 	for _, name := range variables {
 		value := l.env[name]
-		if !strings.HasPrefix(name, envPrefix) || name == ConfigVariable || value == "" || serviceLink(name, value) {
+		if !strings.HasPrefix(name, envPrefix) || name == ConfigVariable || value == "" || serviceLink(name, value) ||
+			slices.Contains(ofClients, name) {
 			continue
 		}
 		key := strings.ToLower(strings.TrimPrefix(name, envPrefix))
@@ -306,6 +308,10 @@ func splitList(text string, linesOnly bool) []string {
 	}
 	return out
 }
+
+// ofClients are variables that our examples and recipes give to backends. Whoever develops one calls the command line
+// from the same shell.
+var ofClients = []string{envPrefix + "URL", envPrefix + "TOKEN", envPrefix + "API_KEY"}
 
 var (
 	serviceLinkName = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_\w+)?)$`)
