@@ -82,7 +82,7 @@ func (h *Handler) registerJobs() {
 	add(h, operation{
 		id: "start_job", method: post, path: "/jobs", tag: "Jobs", need: Admins, errors: []int{400, 409, 413, 415, 429},
 		summary: "Do something to many accounts",
-		text: "It runs in the background, with the rights that you have at each moment, and refuses what the same act on one account " +
+		text: "It runs in the background, with the rights that you have at each moment and as long as your session lasts, and refuses what the same act on one account " +
 			"would. Each account gets its own line in the audit. With a header Idempotency-Key, asking again with the same key answers with the job that is there already.",
 	}, h.startJob)
 	add(h, operation{
@@ -597,7 +597,7 @@ func (h *Handler) doRow(ctx context.Context, j *job, user presence.UserID) error
 		return nil // left: the server is being stopped
 	}
 	if known := (*presence.Error)(nil); errors.As(err, &known) && known.Code == auth.CodeNotAllowed {
-		return err // the admin is none any more: nothing of the rest would be done either
+		return h.whyNot(ctx, j, err) // nothing of the rest would be done either
 	}
 	if row.OK = err == nil; !row.OK {
 		p := problemOf(h.tell(ctx, &humaJob, j.by.User, err))
@@ -613,6 +613,26 @@ func (h *Handler) doRow(ctx context.Context, j *job, user presence.UserID) error
 	}
 	j.Left--
 	return nil
+}
+
+// whyNot says why the admin who started a job may not go on with it.
+func (h *Handler) whyNot(ctx context.Context, j *job, refused error) error {
+	why := "the session that started it has ended"
+	a, err := h.Store.Account(ctx, j.by.User)
+	switch {
+	case presence.KindOf(err) == presence.NotFound && err != nil, err == nil && !a.DeletedAt.IsZero():
+		why = "the account is gone"
+	case err != nil:
+		return refused
+	case !a.MaySignIn():
+		why = "the account is closed"
+		if a.Status != presence.AccountActive {
+			why = "the account is " + a.Status.String()
+		}
+	case !a.IsAdmin():
+		why = "the role of admin was taken away"
+	}
+	return newProblem(403, auth.CodeNotAllowed, j.ByName+" may not go on with this: "+why+".")
 }
 
 // noteJob writes down how far a job is, and tells it.

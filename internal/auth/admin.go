@@ -129,7 +129,8 @@ func record(tx presence.Tx, actor Identity, from presence.Origin, did *outcome, 
 	})
 }
 
-// mayAdminister holds the actor's account, as it is now, against what it was when its token was checked.
+// mayAdminister holds the actor's account and session, as they are now, against what they were when the token was
+// checked: what goes on for longer than a request, like a job, ends with either.
 func mayAdminister(tx presence.Tx, actor Identity) error {
 	if actor.system {
 		return nil
@@ -139,6 +140,16 @@ func mayAdminister(tx presence.Tx, actor Identity) error {
 		return err
 	}
 	if err != nil || !a.IsAdmin() || !a.MaySignIn() {
+		return notAllowed()
+	}
+	if actor.Session == 0 {
+		return nil
+	}
+	session, err := tx.Session(actor.Session)
+	if err != nil && !isKind(err, presence.NotFound) {
+		return err
+	}
+	if err != nil || session.User != actor.User || !session.EndedAt.IsZero() {
 		return notAllowed()
 	}
 	return nil
