@@ -45,9 +45,9 @@ func (h *Handler) perform(ctx context.Context, by auth.Identity, user presence.U
 	case "hold":
 		err = h.Auth.SetHold(ctx, by, user, status, until, a.Note, from)
 	case "lift":
-		err = h.Auth.LiftHold(ctx, by, user, from)
+		err = h.Auth.LiftHoldFor(ctx, by, user, a.Reason, from)
 	case "approve":
-		_, err = h.Auth.Approve(ctx, by, user, from)
+		_, err = h.Auth.ApproveFor(ctx, by, user, a.Reason, from)
 	case "reject":
 		_, err = h.Auth.Reject(ctx, by, user, from)
 	case "suspend":
@@ -59,7 +59,7 @@ func (h *Handler) perform(ctx context.Context, by auth.Identity, user presence.U
 	case "ban":
 		_, err = h.Auth.Ban(ctx, by, user, a.Reason, from)
 	case "activate":
-		_, err = h.Auth.Activate(ctx, by, user, from)
+		_, err = h.Auth.ActivateFor(ctx, by, user, a.Reason, from)
 	case "trash":
 		_, err = h.Auth.DeleteFor(ctx, by, user, false, a.Reason, from)
 	case "restore":

@@ -69,7 +69,12 @@ func (s *Service) takeBack(ctx context.Context, actor Identity, user presence.Us
 // Approve makes it active and its e-mail verified, as recorded; a closed account stays closed.
 // Errors: NotFound; Conflict CodeSelf on one's own account, CodeLastAdmin.
 func (s *Service) Approve(ctx context.Context, actor Identity, user presence.UserID, from presence.Origin) (presence.Account, error) {
-	return s.administer(ctx, actor, user, from, deed{action: "approve", notOnSelf: true, apply: func(a *presence.Account) error {
+	return s.ApproveFor(ctx, actor, user, "", from)
+}
+
+// ApproveFor is Approve with a reason for the audit.
+func (s *Service) ApproveFor(ctx context.Context, actor Identity, user presence.UserID, reason string, from presence.Origin) (presence.Account, error) {
+	return s.administer(ctx, actor, user, from, deed{action: "approve", reason: shorten(reason), notOnSelf: true, apply: func(a *presence.Account) error {
 		a.Status, a.EmailVerified = presence.AccountActive, true
 		return nil
 	}})
@@ -97,7 +102,12 @@ func (s *Service) Ban(ctx context.Context, actor Identity, user presence.UserID,
 
 // Activate opens an account again, whatever closed it: see Approve.
 func (s *Service) Activate(ctx context.Context, actor Identity, user presence.UserID, from presence.Origin) (presence.Account, error) {
-	return s.administer(ctx, actor, user, from, deed{action: "activate", notOnSelf: true, apply: func(a *presence.Account) error {
+	return s.ActivateFor(ctx, actor, user, "", from)
+}
+
+// ActivateFor is Activate with a reason for the audit.
+func (s *Service) ActivateFor(ctx context.Context, actor Identity, user presence.UserID, reason string, from presence.Origin) (presence.Account, error) {
+	return s.administer(ctx, actor, user, from, deed{action: "activate", reason: shorten(reason), notOnSelf: true, apply: func(a *presence.Account) error {
 		a.Status, a.Active = presence.AccountActive, true
 		return nil
 	}})

@@ -25,7 +25,7 @@ func (s *Service) SetHold(ctx context.Context, actor Identity, user presence.Use
 	if err != nil {
 		return err
 	}
-	return s.hold(ctx, "hold", actor, user, hold, from)
+	return s.hold(ctx, "hold", actor, user, hold, hold.Note, from)
 }
 
 // newHold checks what a hold is made of. field is how the caller calls the note.
@@ -48,10 +48,15 @@ func (s *Service) newHold(actor presence.UserID, status presence.Status, until t
 
 // LiftHold ends a hold. Lifting none is no mistake, and not written into the audit. Errors: NotFound.
 func (s *Service) LiftHold(ctx context.Context, actor Identity, user presence.UserID, from presence.Origin) error {
-	return s.hold(ctx, "lift_hold", actor, user, presence.Hold{}, from)
+	return s.LiftHoldFor(ctx, actor, user, "", from)
 }
 
-func (s *Service) hold(ctx context.Context, action string, actor Identity, user presence.UserID, h presence.Hold, from presence.Origin) error {
+// LiftHoldFor is LiftHold with a reason for the audit.
+func (s *Service) LiftHoldFor(ctx context.Context, actor Identity, user presence.UserID, reason string, from presence.Origin) error {
+	return s.hold(ctx, "lift_hold", actor, user, presence.Hold{}, shorten(reason), from)
+}
+
+func (s *Service) hold(ctx context.Context, action string, actor Identity, user presence.UserID, h presence.Hold, reason string, from presence.Origin) error {
 	now := s.now()
 	return s.commit(ctx, action, func(tx presence.Tx) error {
 		if err := mayAdminister(tx, actor); err != nil {
@@ -77,7 +82,7 @@ func (s *Service) hold(ctx context.Context, action string, actor Identity, user 
 		}
 		return tx.AppendAudit(presence.AuditEntry{
 			Actor: actor.User, Action: action, Target: user, TargetName: a.Username,
-			Before: holdObject(before), After: holdObject(h), Reason: h.Note, Origin: from, At: stamp(now),
+			Before: holdObject(before), After: holdObject(h), Reason: reason, Origin: from, At: stamp(now),
 		})
 	}, func(ctx context.Context) {
 		s.tellHold(ctx, user, actor.User, now)
