@@ -170,6 +170,28 @@ func (s *State) CountDevices() (n int) {
 	return n
 }
 
+// Links are what ties people to the server at one moment.
+type Links struct {
+	// Known: somebody counted.
+	Known bool
+	// Devices are the live sessions of everybody, the StandIn aside; Connections are the open connections of those.
+	Devices, Connections int
+}
+
+// Add counts one session in, if it is a live device.
+func (l *Links) Add(one Session) {
+	if one.Live && one.ID != StandIn {
+		l.Devices, l.Connections = l.Devices+1, l.Connections+one.Conns
+	}
+}
+
+// LinkCounter is implemented by engines that can count everybody's devices and connections in one pass. Where several
+// nodes share an engine each of them counts those of all nodes.
+type LinkCounter interface {
+	// Links looks at every session once, locking a part of the engine at a time: ask a few times a minute, not more.
+	Links(ctx context.Context) (Links, error)
+}
+
 // PageKind says what a Page of a Checkpointer holds.
 type PageKind uint8
 

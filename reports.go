@@ -28,7 +28,7 @@ type ReportStore interface {
 	AuditBefore(ctx context.Context, f AuditFilter, before int64, limit int) ([]AuditEntry, error)
 
 	// RecordCounts stores what one minute looked like. Of several reports about a minute the last one counts,
-	// with the highest peak of them all. It belongs to the batched-behind class.
+	// with the highest peak of them all; one that did not count the Links leaves those that are known. It belongs to the batched-behind class.
 	RecordCounts(ctx context.Context, m Minute) error
 
 	// Concurrency sums up the recorded minutes in [from, to) by steps, oldest first. Steps begin at whole
@@ -53,12 +53,15 @@ type AuditFilter struct {
 	Action        string
 }
 
-// Minute is how many people had each status at the end of a minute, and the most that were online at a time.
+// Minute is how many people had each status at the end of a minute, the most that were online at a time, and with how
+// many devices and connections.
 type Minute struct {
 	// At is when the minute began.
 	At time.Time
 	Counts
 	PeakOnline int
+	// Links are the devices and connections of the minute's beginning.
+	Links Links
 }
 
 // Concurrency is what several minutes looked like.
@@ -68,6 +71,9 @@ type Concurrency struct {
 	// Online, Away and Offline are means over the recorded minutes.
 	Online, Away, Offline float64
 	PeakOnline            int
+	// Devices and Connections are means over the minutes in which they were counted: Linked of them.
+	Devices, Connections float64
+	Linked               int
 	// Minutes is how many minutes of the step were recorded.
 	Minutes int
 }

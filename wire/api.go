@@ -52,12 +52,13 @@ type OwnStatus struct {
 
 // Counts are how many people have each status.
 type Counts struct {
-	Online  int       `json:"online"`
-	Away    int       `json:"away"`
-	Offline int       `json:"offline"`
-	Total   int       `json:"total" doc:"The sum of the three."`
-	Devices *int      `json:"devices,omitempty" doc:"Live sessions of all of them together. Told to moderators and admins alone."`
-	AsOf    time.Time `json:"as_of"`
+	Online      int       `json:"online"`
+	Away        int       `json:"away"`
+	Offline     int       `json:"offline"`
+	Total       int       `json:"total" doc:"The sum of the three."`
+	Devices     *int      `json:"devices,omitempty" doc:"Live sessions of all of them together. Told to moderators and admins alone."`
+	Connections *int      `json:"connections,omitempty" doc:"Open connections of those devices. Told to moderators and admins alone."`
+	AsOf        time.Time `json:"as_of"`
 }
 
 // Account is what the server knows of somebody besides presence.
@@ -233,12 +234,15 @@ type History struct {
 
 // ConcurrencyPoint is one step of the concurrency series. Its numbers are null when no server was looking.
 type ConcurrencyPoint struct {
-	At         time.Time      `json:"at" doc:"When the step began."`
-	Online     *float64       `json:"online" doc:"Mean over the recorded minutes. Null: nothing was recorded."`
-	Away       *float64       `json:"away"`
-	Offline    *float64       `json:"offline"`
-	PeakOnline *int           `json:"peak_online"`
-	Changes    map[string]int `json:"changes,omitempty" doc:"Changes of status in the step, by cause."`
+	At         time.Time `json:"at" doc:"When the step began."`
+	Online     *float64  `json:"online" doc:"Mean over the recorded minutes. Null: nothing was recorded."`
+	Away       *float64  `json:"away"`
+	Offline    *float64  `json:"offline"`
+	PeakOnline *int      `json:"peak_online"`
+	// What ties them to the server, on all nodes together.
+	Devices     *float64       `json:"devices" doc:"Live sessions of everybody: mean over the minutes in which they were counted, at the minute's beginning. Null: nobody counted."`
+	Connections *float64       `json:"connections" doc:"Open connections of those devices, as above. A device that only sends heartbeats has none, one with two tabs may have two."`
+	Changes     map[string]int `json:"changes,omitempty" doc:"Changes of status in the step, by cause."`
 }
 
 // Concurrency is how many people were there over time.

@@ -145,6 +145,9 @@ func TestConcurrency(t *testing.T) {
 	s.h.Now = func() time.Time { return now }
 	for _, ago := range []int{3, 2} {
 		m := presence.Minute{At: now.Add(-time.Duration(ago) * time.Minute).Truncate(time.Minute), Counts: presence.Counts{Online: ago, Offline: 1}, PeakOnline: 9}
+		if ago == 2 { // the other was recorded before devices were
+			m.Links = presence.Links{Known: true, Devices: 5, Connections: 3}
+		}
 		if err := s.store.RecordCounts(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
@@ -165,6 +168,14 @@ func TestConcurrency(t *testing.T) {
 			}
 		case p.Online != nil || p.Away != nil || p.PeakOnline != nil:
 			t.Errorf("nobody counted %d minutes ago, and yet %+v", ago, p)
+		}
+		switch {
+		case i != len(series.Items)-3:
+			if p.Devices != nil || p.Connections != nil {
+				t.Errorf("nobody counted devices in step %d, and yet %+v", i, p)
+			}
+		case p.Devices == nil || *p.Devices != 5 || p.Connections == nil || *p.Connections != 3:
+			t.Errorf("with devices: %+v", p)
 		}
 		if (p.Changes["touch"] == 1) != (i == len(series.Items)-3) {
 			t.Errorf("changes of step %d: %v", i, p.Changes)

@@ -34,6 +34,7 @@ type Presence interface {
 	Signal(ctx context.Context, s presence.Signal) (presence.Presence, error)
 	State(ctx context.Context, users []presence.UserID) ([]presence.Presence, error)
 	Devices(ctx context.Context, users []presence.UserID) ([]int, error)
+	Links(ctx context.Context) (presence.Links, error)
 	Counts(ctx context.Context) (presence.Counts, error)
 	Inspect(ctx context.Context, user presence.UserID) (presence.State, time.Duration, error)
 	Snapshot(ctx context.Context) (presence.Cursor, iter.Seq[presence.Presence], error)
@@ -107,7 +108,7 @@ type Handler struct {
 	jobs     jobs
 	timeouts timeouts
 	began    time.Time
-	live     deviceTotal
+	live     linkTotal
 	page     []byte // its page
 }
 

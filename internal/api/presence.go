@@ -121,11 +121,13 @@ func (h *Handler) counts(ctx context.Context, c *call, _ *nothing) (*reply[wire.
 	}
 	shown := wire.Counts{Online: counts.Online, Away: counts.Away, Offline: counts.Offline, Total: counts.Total(), AsOf: stamp(c.now)}
 	if c.viewer.Staff {
-		devices, err := h.allDevices(ctx)
+		links, err := h.allLinks(ctx)
 		if err != nil {
 			return nil, err
 		}
-		shown.Devices = &devices
+		if links.Known {
+			shown.Devices, shown.Connections = &links.Devices, &links.Connections
+		}
 	}
 	return answer(shown), nil
 }

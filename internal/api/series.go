@@ -41,6 +41,9 @@ func (h *Handler) concurrency(ctx context.Context, c *call, in *struct {
 	for _, one := range recorded {
 		p := &series.Items[place(one.At)]
 		p.Online, p.Away, p.Offline, p.PeakOnline = tenth(one.Online), tenth(one.Away), tenth(one.Offline), &one.PeakOnline
+		if one.Linked > 0 {
+			p.Devices, p.Connections = tenth(one.Devices), tenth(one.Connections)
+		}
 	}
 	for _, one := range changes {
 		p := &series.Items[place(one.At)]

@@ -59,15 +59,15 @@ func TestDevicesInCounts(t *testing.T) {
 	s.seed(admin(1, "boss"), user(7, "alice"), user(8, "bob"))
 	boss := s.login("boss").Access
 	now := time.Now()
-	s.h.Now = func() time.Time { now = now.Add(devicesFor); return now }
+	s.h.Now = func() time.Time { now = now.Add(linksFor); return now }
 	alice := s.login("alice").Access
 	s.login("bob")
 	counts := func(token string) wire.Counts { return want[wire.Counts](s, 200, "GET", "/api/v1/counts", token, "") }
-	if c := counts(boss); c.Devices == nil || *c.Devices != 3 || c.Online != 3 {
+	if c := counts(boss); c.Devices == nil || *c.Devices != 3 || c.Connections == nil || *c.Connections != 0 || c.Online != 3 {
 		t.Errorf("with one device each: %+v", c)
 	}
-	if c := counts(alice); c.Devices != nil {
-		t.Errorf("alice is told of %d devices", *c.Devices)
+	if c := counts(alice); c.Devices != nil || c.Connections != nil {
+		t.Errorf("alice is told of devices and connections: %+v", c)
 	}
 	want[wire.UserDetail](s, 200, "POST", "/api/v1/users/7/hold", boss, `{"status":"offline"}`)
 	if c := counts(boss); *c.Devices != 3 || c.Online != 2 {

@@ -24,6 +24,7 @@ import (
 //	wait 1m59s
 //	status u1 online [seen=0s] [since=0s] [cause=login] [sessions=1]
 //	counts online=1 away=0 offline=2
+//	links devices=2 connections=3
 //	changes u1:offline>online:login u1:online>offline:timeout    all since the last time, or none
 //	restart
 //
@@ -91,6 +92,8 @@ func (s *script) do(t *testing.T, command string, args []string) {
 		s.checkStatus(t, args)
 	case "counts":
 		s.checkCounts(t, args)
+	case "links":
+		s.checkLinks(t, args)
 	case "changes":
 		s.checkChanges(t, args)
 	case "restart":
@@ -201,6 +204,21 @@ func (s *script) checkCounts(t *testing.T, args []string) {
 	}
 	if got := fmt.Sprintf("online=%d away=%d offline=%d", c.Online, c.Away, c.Offline); got != strings.Join(args, " ") {
 		t.Fatalf("%s: got %s", s.line, got)
+	}
+}
+
+func (s *script) checkLinks(t *testing.T, args []string) {
+	t.Helper()
+	counter, ok := s.h.Engine.(presence.LinkCounter)
+	if !ok {
+		t.Skip("this engine does not count devices and connections")
+	}
+	l, err := counter.Links(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprintf("devices=%d connections=%d", l.Devices, l.Connections); !l.Known || got != strings.Join(args, " ") {
+		t.Fatalf("%s: got %s, known %t", s.line, got, l.Known)
 	}
 }
 

@@ -208,6 +208,15 @@ func (e *Engine) Devices(_ context.Context, users []presence.UserID) ([]int, err
 	return out, nil
 }
 
+// Links implements presence.LinkCounter. Pages are looked at one at a time while others move on.
+func (e *Engine) Links(context.Context) (presence.Links, error) {
+	links := presence.Links{Known: true}
+	for _, p := range e.pages.Load().inOrder {
+		p.addLinks(&links)
+	}
+	return links, nil
+}
+
 // Counts implements presence.Engine.
 func (e *Engine) Counts(context.Context) (presence.Counts, error) { return e.log.Counts(), nil }
 

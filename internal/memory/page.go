@@ -271,6 +271,18 @@ func (p *page) devices(slot int) (n int) {
 	return n
 }
 
+// addLinks counts the page's devices and connections in.
+func (p *page) addLinks(links *presence.Links) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for slot := range p.users {
+		u := &p.users[slot]
+		for one := u.first(); one != nil; one = p.after(one) {
+			links.Add(presence.Session{ID: one.id, Live: one.flags&sessionLive != 0, Conns: int(one.conns)})
+		}
+	}
+}
+
 // takeLocked finds an unused session record, links it behind one and returns its place.
 func (p *page) takeLocked(behind *session) int32 {
 	p.inUse++

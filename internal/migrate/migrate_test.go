@@ -71,7 +71,7 @@ func source(t *testing.T) (path string, noon time.Time) {
 				User: 2, From: presence.Offline, To: presence.Online, Cause: presence.CauseLogin, At: noon, LastSeen: noon, Version: 40, Node: "x", Session: 1<<62 + 1,
 			}}),
 			s.SavePages(t.Context(), []presence.Page{{Kind: presence.SeenPage, Number: 7, Data: []byte{0, 1, 255}}}),
-			s.RecordCounts(t.Context(), presence.Minute{At: noon, Counts: presence.Counts{Online: 3, Offline: 9}, PeakOnline: 4}),
+			s.RecordCounts(t.Context(), presence.Minute{At: noon, Counts: presence.Counts{Online: 3, Offline: 9}, PeakOnline: 4, Links: presence.Links{Known: true, Devices: 5, Connections: 2}}),
 		)
 	}
 	if err = errors.Join(err, s.Close()); err != nil {

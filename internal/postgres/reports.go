@@ -120,10 +120,12 @@ func (s *Store) AuditBefore(ctx context.Context, f presence.AuditFilter, before 
 func (s *Store) RecordCounts(ctx context.Context, m presence.Minute) error {
 	return s.write(ctx, "record counts", func(ctx context.Context, c *pgx.Conn) error {
 		_, err := c.Exec(ctx, `
-			INSERT INTO concurrency AS known (at, online, away, offline, peak_online) VALUES ($1, $2, $3, $4, $5)
+			INSERT INTO concurrency AS known (at, online, away, offline, peak_online, devices, connections)
+			VALUES ($1, $2, $3, $4, $5, CASE WHEN $6::boolean THEN $7::bigint END, CASE WHEN $6::boolean THEN $8::bigint END)
 			ON CONFLICT (at) DO UPDATE SET online = excluded.online, away = excluded.away, offline = excluded.offline,
-				peak_online = greatest(known.peak_online, excluded.peak_online)`,
-			micros(m.At.Truncate(time.Minute)), m.Online, m.Away, m.Offline, m.PeakOnline)
+				peak_online = greatest(known.peak_online, excluded.peak_online),
+				devices = coalesce(excluded.devices, known.devices), connections = coalesce(excluded.connections, known.connections)`,
+			micros(m.At.Truncate(time.Minute)), m.Online, m.Away, m.Offline, m.PeakOnline, m.Links.Known, m.Links.Devices, m.Links.Connections)
 		return err
 	})
 }
@@ -131,12 +133,13 @@ func (s *Store) RecordCounts(ctx context.Context, m presence.Minute) error {
 // Concurrency implements presence.ReportStore.
 func (s *Store) Concurrency(ctx context.Context, from, to time.Time, step time.Duration) (series []presence.Concurrency, err error) {
 	err = s.each(ctx, "read concurrency", `
-		SELECT at / $3::bigint * $3::bigint AS step, avg(online)::float8, avg(away)::float8, avg(offline)::float8, max(peak_online), count(*)
+		SELECT at / $3::bigint * $3::bigint AS step, avg(online)::float8, avg(away)::float8, avg(offline)::float8, max(peak_online), count(*),
+			coalesce(avg(devices), 0)::float8, coalesce(avg(connections), 0)::float8, count(devices)
 		FROM concurrency WHERE at >= $1 AND at < $2 GROUP BY step ORDER BY step`,
 		[]any{micros(from), micros(to), step.Microseconds()}, func() { series = []presence.Concurrency{} },
 		func(row scanner) error {
 			var c presence.Concurrency
-			err := row.Scan((*moment)(&c.At), &c.Online, &c.Away, &c.Offline, &c.PeakOnline, &c.Minutes)
+			err := row.Scan((*moment)(&c.At), &c.Online, &c.Away, &c.Offline, &c.PeakOnline, &c.Minutes, &c.Devices, &c.Connections, &c.Linked)
 			series = append(series, c)
 			return err
 		})

@@ -120,10 +120,12 @@ func (s *Store) AuditBefore(ctx context.Context, f presence.AuditFilter, before 
 func (s *Store) RecordCounts(ctx context.Context, m presence.Minute) error {
 	return s.write.behind(ctx, func(t *tx) error {
 		_, err := t.exec("record counts", `
-			INSERT INTO concurrency (at, online, away, offline, peak_online) VALUES (?1, ?2, ?3, ?4, ?5)
+			INSERT INTO concurrency (at, online, away, offline, peak_online, devices, connections)
+			VALUES (?1, ?2, ?3, ?4, ?5, iif(?6, ?7, NULL), iif(?6, ?8, NULL))
 			ON CONFLICT (at) DO UPDATE SET online = excluded.online, away = excluded.away, offline = excluded.offline,
-				peak_online = max(peak_online, excluded.peak_online)`,
-			micros(m.At.Truncate(time.Minute)), m.Online, m.Away, m.Offline, m.PeakOnline)
+				peak_online = max(peak_online, excluded.peak_online),
+				devices = coalesce(excluded.devices, devices), connections = coalesce(excluded.connections, connections)`,
+			micros(m.At.Truncate(time.Minute)), m.Online, m.Away, m.Offline, m.PeakOnline, m.Links.Known, m.Links.Devices, m.Links.Connections)
 		return err
 	})
 }
@@ -132,11 +134,12 @@ func (s *Store) RecordCounts(ctx context.Context, m presence.Minute) error {
 func (s *Store) Concurrency(ctx context.Context, from, to time.Time, step time.Duration) ([]presence.Concurrency, error) {
 	series := []presence.Concurrency{}
 	err := s.read.each(ctx, "read concurrency", `
-		SELECT at / ?3 * ?3, avg(online), avg(away), avg(offline), max(peak_online), count(*) FROM concurrency
+		SELECT at / ?3 * ?3, avg(online), avg(away), avg(offline), max(peak_online), count(*),
+			coalesce(avg(devices), 0.0), coalesce(avg(connections), 0.0), count(devices) FROM concurrency
 		WHERE at >= ?1 AND at < ?2 GROUP BY 1 ORDER BY 1`,
 		[]any{micros(from), micros(to), step.Microseconds()}, func(row scanner) error {
 			var c presence.Concurrency
-			err := row.Scan((*moment)(&c.At), &c.Online, &c.Away, &c.Offline, &c.PeakOnline, &c.Minutes)
+			err := row.Scan((*moment)(&c.At), &c.Online, &c.Away, &c.Offline, &c.PeakOnline, &c.Minutes, &c.Devices, &c.Connections, &c.Linked)
 			series = append(series, c)
 			return err
 		})

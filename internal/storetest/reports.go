@@ -213,6 +213,28 @@ func countings() []scenario {
 				t.Errorf("with the later minute: %+v", found)
 			}
 		}},
+		{"devices and connections of a minute are means over the minutes that know them", func(t *testing.T, h *Harness) {
+			begin := noon.Truncate(time.Hour)
+			write := func(minute int, links presence.Links) {
+				t.Helper()
+				m := presence.Minute{At: begin.Add(time.Duration(minute) * time.Minute), Counts: presence.Counts{Online: 1}, PeakOnline: 1, Links: links}
+				if err := reports(h).RecordCounts(t.Context(), m); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write(0, presence.Links{Known: true, Devices: 4, Connections: 7})
+			write(0, presence.Links{}) // told again by somebody who did not count
+			write(1, presence.Links{Known: true, Devices: 1, Connections: 1})
+			write(1, presence.Links{Known: true, Devices: 2}) // told again: the last word
+			write(2, presence.Links{})
+			write(10, presence.Links{})
+			h.Store = h.Reopen()
+			found := get[[]presence.Concurrency](t)(reports(h).Concurrency(t.Context(), begin, begin.Add(time.Hour), 10*time.Minute))
+			same(t, "series", found, []presence.Concurrency{
+				{At: begin, Online: 1, PeakOnline: 1, Minutes: 3, Devices: 3, Connections: 3.5, Linked: 2},
+				{At: begin.Add(10 * time.Minute), Online: 1, PeakOnline: 1, Minutes: 1},
+			})
+		}},
 		{"changes are counted by steps and cause", func(t *testing.T, h *Harness) {
 			user, begin := person(t, h.Store, "ada"), noon.Truncate(time.Hour)
 			var all []presence.Change

@@ -37,8 +37,22 @@ func (t *Tracker) sample(ctx context.Context) error {
 		s.over()
 		s.minute = presence.Minute{At: at}
 	}
+	if !s.minute.Links.Known { // once a minute: it looks at every session
+		if s.minute.Links, err = t.Links(ctx); err != nil {
+			return err
+		}
+	}
 	s.minute.Counts, s.minute.PeakOnline = counts, max(s.minute.PeakOnline, counts.Online)
 	return t.recordMinutes(ctx)
+}
+
+// Links implements presence.LinkCounter. They are not Known where the engine cannot count them.
+func (t *Tracker) Links(ctx context.Context) (presence.Links, error) {
+	counter, ok := t.Engine.(presence.LinkCounter)
+	if !ok {
+		return presence.Links{}, nil
+	}
+	return counter.Links(ctx)
 }
 
 // over puts the minute under way to those that wait to be written.

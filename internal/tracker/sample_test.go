@@ -30,14 +30,21 @@ func (s *countingStore) RecordCounts(_ context.Context, m presence.Minute) error
 // countingEngine knows only how many there are.
 type countingEngine struct {
 	presence.Engine
-	online int
+	online  int
+	devices int
+	looked  int // how often all sessions were looked at
+}
+
+func (e *countingEngine) Links(context.Context) (presence.Links, error) {
+	e.looked++
+	return presence.Links{Known: true, Devices: e.devices, Connections: 1}, nil
 }
 
 func (e *countingEngine) Counts(context.Context) (presence.Counts, error) {
 	return presence.Counts{Online: e.online, Offline: 10 - e.online}, nil
 }
 
-// TestSample: a row a minute with its last counts and its peak; minutes wait while the store is away, and a
+// TestSample: a row a minute with its last counts, its peak and the devices of its beginning; minutes wait while the store is away, and a
 // minute in which nobody counted has no row.
 func TestSample(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -46,7 +53,7 @@ func TestSample(t *testing.T) {
 		begin := time.Now().Truncate(time.Minute)
 		count := func(seconds, online int) {
 			t.Helper()
-			engine.online = online
+			engine.online, engine.devices = online, 2*online
 			for range seconds {
 				if err := tr.sample(t.Context()); (err != nil) != (store.away && len(tr.samples.waiting) > 0) {
 					t.Fatal(err)
@@ -66,14 +73,18 @@ func TestSample(t *testing.T) {
 		if err := tr.flushSamples(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		minute := func(n, online, peak int) presence.Minute {
+		minute := func(n, online, peak, devices int) presence.Minute {
 			return presence.Minute{
 				At: begin.Add(time.Duration(n) * time.Minute).UTC(), Counts: presence.Counts{Online: online, Offline: 10 - online}, PeakOnline: peak,
+				Links: presence.Links{Known: true, Devices: devices, Connections: 1},
 			}
 		}
-		wanted := []presence.Minute{minute(0, 3, 7), minute(1, 4, 4), minute(7, 6, 6)}
+		wanted := []presence.Minute{minute(0, 3, 7, 4), minute(1, 4, 4, 8), minute(7, 6, 6, 10)}
 		if !slices.Equal(store.minutes, wanted) {
 			t.Errorf("recorded %+v\nwant %+v", store.minutes, wanted)
+		}
+		if engine.looked != len(wanted) {
+			t.Errorf("all sessions were looked at %d times in %d minutes", engine.looked, len(wanted))
 		}
 	})
 }

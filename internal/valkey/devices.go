@@ -26,3 +26,32 @@ func (e *Engine) Devices(_ context.Context, users []presence.UserID) ([]int, err
 	}
 	return out, nil
 }
+
+// Links implements presence.LinkCounter: every node knows of the sessions of all. A shard is locked for as long as it takes
+// to copy what is known; it is read afterwards.
+func (e *Engine) Links(context.Context) (presence.Links, error) {
+	links := presence.Links{Known: true}
+	count := func(state presence.State) {
+		for _, one := range state.Sessions {
+			links.Add(one)
+		}
+	}
+	blobs := map[presence.UserID]string{}
+	for _, sh := range e.shards {
+		clear(blobs)
+		sh.mu.Lock()
+		sh.eachLocked(func(id presence.UserID, u *user) {
+			if u.waiting() {
+				count(u.pending.state)
+			} else if u.blob != "" {
+				blobs[id] = u.blob
+			}
+		})
+		sh.mu.Unlock()
+		for id, blob := range blobs {
+			state, _ := decode(blob, id) // what cannot be read has no sessions
+			count(state)
+		}
+	}
+	return links, nil
+}

@@ -93,6 +93,23 @@ test('the tiles add up in every frame while people come and go, and agree with t
   await context.close()
 })
 
+test('the devices are a tile with their share of a person and their connections, as the API counts them', async () => {
+  const { context, page } = await open('/')
+  const tile = page.getByRole('region', { name: 'Who is here now' }).locator('[data-tone="present"]:has([data-number])')
+  await until(
+    async () => {
+      const { devices, connections } = await root.call<{ devices: number; connections: number }>(
+        'GET',
+        '/api/v1/counts',
+      )
+      const [number, words] = [await tile.locator('[data-number]').textContent(), await tile.textContent()]
+      return devices > 0 && number === String(devices) && !!words?.includes(`${connections} open connections`)
+    },
+    (same) => same,
+  )
+  await context.close()
+})
+
 test('a chart is a table, too, and the range is in the address', async () => {
   const { context, page } = await open('/?range=1h')
   await button(page, '1 h').waitFor()
@@ -104,6 +121,12 @@ test('a chart is a table, too, and the range is in the address', async () => {
   )
   await button(page, 'Table').first().click()
   await until(() => page.getByRole('region', { name: 'People present' }).locator('tbody tr').count())
+  const people = page.getByRole('region', { name: 'People present' })
+  expect((await people.locator('thead th').allTextContents()).slice(-2)).toEqual(['Devices', 'Open connections'])
+  const present = page.waitForEvent('download')
+  await button(page, 'Download People present as CSV').click()
+  const minutes = readFileSync((await (await present).path()) ?? '', 'utf8')
+  expect(minutes.split('\r\n')[0]).toBe('\ufeffat,at_local,online,away,offline,peak_online,devices,connections')
   const download = page.waitForEvent('download')
   await button(page, 'Download Why it changed as CSV').click()
   const text = readFileSync((await (await download).path()) ?? '', 'utf8')

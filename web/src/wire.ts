@@ -185,6 +185,8 @@ export interface Counts {
   total: number
   /** Live sessions of all of them together. Told to moderators and admins alone. */
   devices?: number
+  /** Open connections of those devices. Told to moderators and admins alone. */
+  connections?: number
   as_of: string
 }
 
@@ -396,6 +398,10 @@ export interface ConcurrencyPoint {
   away: number | null
   offline: number | null
   peak_online: number | null
+  /** Live sessions of everybody: mean over the minutes in which they were counted, at the minute's beginning. Null: nobody counted. */
+  devices: number | null
+  /** Open connections of those devices, as above. A device that only sends heartbeats has none, one with two tabs may have two. */
+  connections: number | null
   /** Changes of status in the step, by cause. */
   changes?: Record<string, number>
 }

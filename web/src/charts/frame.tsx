@@ -119,7 +119,7 @@ export function LegendItem({
   children,
 }: {
   readonly mark: string
-  readonly line?: 'thick' | 'thin'
+  readonly line?: 'thick' | 'thin' | 'dashed'
   readonly children: ReactNode
 }) {
   return (

@@ -100,6 +100,13 @@ export function tailOf(samples: Samples, after: number, names: readonly string[]
   }
 }
 
+/** With how many devices people were there: a line of its own, with gaps where nobody counted them. */
+export const devicesOf = (series: Concurrency, steps: number): Line => ({
+  key: 'devices',
+  tone: 'devices',
+  values: series.items.slice(0, steps).map((p) => p.devices),
+})
+
 /** The lines of who was there. A step's mean stands in its middle. */
 export function presentOf(series: Concurrency) {
   const step = series.step_seconds * 1000

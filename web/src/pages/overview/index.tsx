@@ -27,24 +27,20 @@ export default function OverviewPage() {
   const api = useApiCounts()
   const live = truth.state === 'live'
   const samples = useSamples(now, live && counts !== undefined, counts && [counts.online, counts.online + counts.away])
-  const devices = useSamples(
-    now,
-    live && api.data?.devices !== undefined,
-    api.data?.devices === undefined ? undefined : [api.data.devices],
-  )
   const shape = useMemo(() => {
     const items = hour.data?.items ?? []
     return {
       online: items.map((p) => p.online),
       away: items.map((p) => p.away),
       offline: items.map((p) => p.offline),
+      devices: items.map((p) => p.devices),
     }
   }, [hour.data])
   const lastHour = {
     online: [...shape.online.slice(0, -1), counts?.online ?? null],
     away: [...shape.away.slice(0, -1), counts?.away ?? null],
     offline: [...shape.offline.slice(0, -1), counts?.offline ?? null],
-    devices: minutesOf(devices.ats, devices.values[0] ?? [], now),
+    devices: [...shape.devices.slice(0, -1), api.data?.devices ?? null],
   }
   const stale = truth.state !== 'live' && truth.state !== 'starting'
 
@@ -57,7 +53,14 @@ export default function OverviewPage() {
         )
       }
     >
-      <Tiles counts={counts} devices={api.data?.devices} hello={hello} stale={stale} hour={lastHour} />
+      <Tiles
+        counts={counts}
+        devices={api.data?.devices}
+        connections={api.data?.connections}
+        hello={hello}
+        stale={stale}
+        hour={lastHour}
+      />
       {series.data ? (
         <>
           <div className={css.panel}>
@@ -116,14 +119,4 @@ function Agreement({
     time: f.time(Date.parse(counts.as_of), true),
   }
   return <p className={css.foot}>{same ? t('overview.agree', values) : t('overview.differ', values)}</p>
-}
-
-/** The last value of each of the last 60 minutes; null before anybody looked. */
-function minutesOf(ats: readonly number[], values: readonly number[], now: number): (number | null)[] {
-  const minutes: (number | null)[] = Array.from({ length: 60 }, () => null)
-  ats.forEach((at, i) => {
-    const place = 59 - Math.floor((now - at) / 60_000)
-    if (place >= 0 && place < 60) minutes[place] = values[i] ?? null
-  })
-  return minutes
 }

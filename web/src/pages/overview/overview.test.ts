@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isRange, tailOf } from '../../data/history'
+import { devicesOf, isRange, presentOf, tailOf } from '../../data/history'
 import { kinds } from './causes'
 
 test('every cause of the wire has its place in the bars', () => {
@@ -39,3 +39,22 @@ test('the tail is what the recorded steps do not cover', () => {
 
 test('a range of the address is one of ours', () =>
   expect([isRange('7d'), isRange('8d'), isRange(null)]).toEqual([true, false, false]))
+
+test('devices are a line with gaps where nobody counted them, as long as that of people', () => {
+  const at = (minute: number) => new Date(minute * 60_000).toISOString()
+  const nobody = { online: null, away: null, offline: null, peak_online: null, devices: null, connections: null }
+  const one = { online: 1, away: 0, offline: 0, peak_online: 1, devices: null, connections: null }
+  const series = {
+    range: '1h',
+    step_seconds: 60,
+    as_of: at(4),
+    items: [
+      { ...one, at: at(0) },
+      { ...nobody, at: at(1) },
+      { ...one, at: at(2), devices: 2.5 },
+      { ...nobody, at: at(3) },
+    ],
+  }
+  const { steps } = presentOf(series)
+  expect(devicesOf(series, steps.length).values).toEqual([null, null, 2.5])
+})

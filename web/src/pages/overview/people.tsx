@@ -1,6 +1,6 @@
 import { useMemo } from 'react'
 import { type Cell, ChartFrame, LegendItem, Lines } from '../../charts'
-import { isRange, presentOf, type Range, ranges, type Samples, tailOf } from '../../data/history'
+import { devicesOf, isRange, presentOf, type Range, ranges, type Samples, tailOf } from '../../data/history'
 import { useReading } from '../../i18n'
 import type { Concurrency } from '../../wire'
 import css from './overview.module.css'
@@ -27,6 +27,7 @@ export function PeopleChart({ range, onRange, series, samples, now, stale }: Peo
   const step = series.step_seconds * 1000
   const asOf = Date.parse(series.as_of)
   const { ats, lines, steps } = useMemo(() => presentOf(series), [series])
+  const drawn = useMemo(() => [...lines, devicesOf(series, steps.length)], [lines, series, steps])
   const last = steps.findLast((p) => p.online !== null)
   const tail = tailOf(samples, last ? Math.min(last.from + step, asOf) : 0, ['online', 'present'])
   const best = steps.reduce<{ n: number; at: number } | undefined>(
@@ -52,6 +53,9 @@ export function PeopleChart({ range, onRange, series, samples, now, stale }: Peo
           <LegendItem mark="present" line="thick">
             {t('overview.concurrency.present')}
           </LegendItem>
+          <LegendItem mark="devices" line="dashed">
+            {t('overview.concurrency.devices')}
+          </LegendItem>
           <LegendItem mark="peak" line="thin">
             {t('overview.concurrency.peak')}
           </LegendItem>
@@ -70,11 +74,26 @@ export function PeopleChart({ range, onRange, series, samples, now, stale }: Peo
           t('status.away'),
           t('status.offline'),
           t('overview.concurrency.peak'),
+          t('overview.devices'),
+          t('overview.connections'),
         ],
         rows: () =>
-          steps.map((p) => [when(p), number(p.online), number(p.away), number(p.offline), number(p.peak_online)]),
-        csvHead: ['at', 'at_local', 'online', 'away', 'offline', 'peak_online'],
-        csvRows: () => steps.map((p): Cell[] => [p.at, f.isoLocal(p.from), p.online, p.away, p.offline, p.peak_online]),
+          steps.map((p) => [
+            when(p),
+            ...[p.online, p.away, p.offline, p.peak_online, p.devices, p.connections].map(number),
+          ]),
+        csvHead: ['at', 'at_local', 'online', 'away', 'offline', 'peak_online', 'devices', 'connections'],
+        csvRows: () =>
+          steps.map((p): Cell[] => [
+            p.at,
+            f.isoLocal(p.from),
+            p.online,
+            p.away,
+            p.offline,
+            p.peak_online,
+            p.devices,
+            p.connections,
+          ]),
       }}
     >
       {ats.length || tail ? (
@@ -82,7 +101,7 @@ export function PeopleChart({ range, onRange, series, samples, now, stale }: Peo
           label={t('overview.concurrency.label')}
           ats={ats}
           step={step}
-          lines={lines}
+          lines={drawn}
           tail={tail}
           from={now - back[range]}
           to={now}
@@ -97,6 +116,7 @@ export function PeopleChart({ range, onRange, series, samples, now, stale }: Peo
                   online: number(p.online),
                   present: number(p.online + (p.away ?? 0)),
                   peak: number(p.peak_online),
+                  devices: number(p.devices),
                 })
           }}
         />

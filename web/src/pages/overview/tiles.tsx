@@ -7,6 +7,7 @@ import css from './overview.module.css'
 export interface TilesProps {
   readonly counts: FeedCounts | undefined
   readonly devices: number | undefined
+  readonly connections: number | undefined
   readonly hello: FeedHello | undefined
   readonly stale: boolean
   /** The last hour, a value a minute. */
@@ -14,7 +15,7 @@ export interface TilesProps {
 }
 
 /** The numbers of now. The three states add up to everybody in every frame, because they come in one. */
-export function Tiles({ counts, devices, hello, stale, hour }: TilesProps) {
+export function Tiles({ counts, devices, connections, hello, stale, hour }: TilesProps) {
   const { t, format: f } = useReading()
   const silence = hello ? f.durationLong(hello.offline_after_ms) : '…'
   const present = counts ? counts.online + counts.away : 0
@@ -48,7 +49,10 @@ export function Tiles({ counts, devices, hello, stale, hour }: TilesProps) {
         values={hour.devices}
         means={
           present > 0 && devices !== undefined
-            ? t('overview.devices.means', { ratio: f.decimal(devices / present, 2) })
+            ? t('overview.devices.means', {
+                ratio: f.decimal(devices / present, 2),
+                n: connections === undefined ? '–' : f.number(connections),
+              })
             : t('overview.devices.none')
         }
       />
