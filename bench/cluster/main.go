@@ -116,6 +116,7 @@ type cluster struct {
 	key      []byte
 	admin    string
 	client   *http.Client
+	wrong    error // what a trial has seen that must not be
 
 	mu    sync.Mutex // guards the following field
 	lines []string   // what the script has said

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// trial takes something away from a cluster under load and counts what must not come of it.
+// trial takes something away from a cluster under load and counts what must not come of it. What does come of it is
+// told at the end, with status 1.
 type trial struct {
 	name string
 	with func() (setting, error)
@@ -63,16 +64,20 @@ func runTrials(ctx context.Context, what string, users int) error {
 	if what == "trials" {
 		wanted = trialNames()
 	}
+	var failed error
 	for _, name := range wanted {
 		i := slices.IndexFunc(trials, func(one trial) bool { return one.name == name })
 		if i < 0 {
 			return fmt.Errorf("there is no trial %q; there are %s", name, strings.Join(trialNames(), ", "))
 		}
 		if err := trials[i].begin(ctx, users); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", name, err))
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
-	return nil
+	return failed
 }
 
 // begin runs a trial on a cluster of its own in which everybody is online.
@@ -98,7 +103,14 @@ func (one trial) begin(ctx context.Context, users int) error {
 		return err
 	}
 	fmt.Printf("\n%s: %d people online at three nodes, load average %s\n", one.name, len(people), loadAverage())
-	return one.run(c, ctx, people)
+	return errors.Join(one.run(c, ctx, people), c.wrong)
+}
+
+// want notes what came otherwise than it must. The trial goes on; the command ends with status 1.
+func (c *cluster) want(ok bool, format string, args ...any) {
+	if !ok {
+		c.wrong = errors.Join(c.wrong, fmt.Errorf(format, args...))
+	}
 }
 
 // part is a tenth of the people, who beat while the others are only known.
@@ -171,8 +183,10 @@ func (c *cluster) engineAway(ctx context.Context, people []person) error {
 		if err := c.await(ctx, func() bool { return c.agree(ctx) }); err != nil {
 			return err
 		}
-		fmt.Printf("all nodes ready and of one mind %s after; ", time.Since(began).Round(10*time.Millisecond))
-		if err := c.verdict(people, since, load); err != nil {
+		took := time.Since(began)
+		fmt.Printf("all nodes ready and of one mind %s after; ", took.Round(10*time.Millisecond))
+		c.want(took <= 5*time.Second, "%s: of one mind only %s after", how.name, took)
+		if err := c.verdict(people, since, load, flawless); err != nil {
 			return err
 		}
 	}
@@ -187,12 +201,21 @@ func (c *cluster) noticed(ctx context.Context) error {
 	return err
 }
 
+const (
+	flawless = true  // no beat may be answered 5xx
+	retried  = false // a node was away: a beat may need another one
+)
+
 // verdict ends the load and tells how many were told offline who never were.
-func (c *cluster) verdict(people []person, since time.Time, load *crowd) error {
+func (c *cluster) verdict(people []person, since time.Time, load *crowd, strict bool) error {
 	time.Sleep(5 * time.Second) // what is behind is written
 	told := load.end()
 	gone, twice, err := c.offline(people, since)
 	fmt.Printf("false transitions %d, recorded twice %d\n    %s\n", gone, twice, told)
+	c.want(gone == 0, "%d changes to offline of people who never left", gone)
+	c.want(twice == 0, "%d changes recorded twice", twice)
+	c.want(load.lost.Load() == 0, "%d beats lost", load.lost.Load())
+	c.want(!strict || load.broken.Load() == 0, "%d beats answered 5xx", load.broken.Load())
 	return err
 }
 
@@ -256,7 +279,7 @@ func (c *cluster) databaseAway(ctx context.Context, people []person) error {
 	group.Wait()
 	slices.Sort(logins)
 	slices.Sort(lists)
-	lost, unsure := 0, 0
+	lost := 0
 	for i, p := range renamed {
 		n, err := c.number(`SELECT substr(first_name, 2)::bigint FROM users WHERE id = $1`, p.id)
 		if err != nil {
@@ -265,11 +288,12 @@ func (c *cluster) databaseAway(ctx context.Context, people []person) error {
 		if n < int64(acked[i]) {
 			lost++
 		}
-		unsure += tried[i] - acked[i]
 	}
 	fmt.Printf("%d logins refused with 503 and Retry-After (p50 %s, longest %s), counts read (longest %s), %d of both answered otherwise; of %d accounts being renamed %d lost an acknowledged name\n    ",
 		len(logins), share(logins, 0.5), share(logins, 1), share(lists, 1), wrong, len(renamed), lost)
-	return c.verdict(people, since, load)
+	c.want(wrong == 0, "%d logins or counts answered otherwise while the database was away", wrong)
+	c.want(lost == 0, "%d acknowledged names lost", lost)
+	return c.verdict(people, since, load, flawless)
 }
 
 // acts throws people out at node a while their sockets are open at b and their tokens known at c.
@@ -322,10 +346,11 @@ func (c *cluster) acts(ctx context.Context, people []person) error {
 		}
 		slices.Sort(sockets)
 		slices.Sort(tokens)
+		c.want(share(sockets, 1) <= 2*time.Second && share(tokens, 1) <= 2*time.Second, "%s: takes more than 2 s to reach the other nodes", act.name)
 		fmt.Printf("  %s at node a, %d times: socket closed at b p50 %s, p99 %s, longest %s; token refused at c p50 %s, p99 %s, longest %s\n", act.name, each,
 			share(sockets, 0.5), share(sockets, 0.99), share(sockets, 1), share(tokens, 0.5), share(tokens, 0.99), share(tokens, 1))
 	}
-	return c.verdict(people[4*each:], since, load)
+	return c.verdict(people[4*each:], since, load, flawless)
 }
 
 func (c *cluster) actOn(ctx context.Context, p person, method, what string) (int, []byte, error) {
@@ -368,7 +393,7 @@ func (c *cluster) rolling(ctx context.Context, people []person) error {
 		fmt.Printf("  %s is ready again %s after it was told to stop\n", name, time.Since(began).Round(100*time.Millisecond))
 	}
 	fmt.Print("  ")
-	return c.verdict(people, since, load)
+	return c.verdict(people, since, load, retried)
 }
 
 // restarted ends a node and waits until it is back.
@@ -411,7 +436,8 @@ func (c *cluster) nodeKilled(ctx context.Context, people []person) error {
 		return err
 	}
 	fmt.Printf("  %d who stayed away: %d went offline in the history, %d twice; of the %d others: ", len(leave), gone, twice, len(stay))
-	return c.verdict(stay, since, load)
+	c.want(gone == int64(len(leave)) && twice == 0, "of %d who left with the node %d went offline, %d twice", len(leave), gone, twice)
+	return c.verdict(stay, since, load, retried)
 }
 
 // nodeStalled lets node c stand still for two leases.
@@ -432,7 +458,7 @@ func (c *cluster) nodeStalled(ctx context.Context, people []person) error {
 	}
 	fmt.Printf("  node c stood still for %s, of one mind with the others %s after; ", 2*shortLease, time.Since(began).Round(10*time.Millisecond))
 	time.Sleep(shortLease)
-	return c.verdict(people, since, load)
+	return c.verdict(people, since, load, retried)
 }
 
 // expiry lets a tenth fall silent at a time. Three nodes end their leases; everything is to be told once.
@@ -465,6 +491,7 @@ func (c *cluster) expiry(ctx context.Context, people []person) error {
 		return err
 	}
 	fmt.Printf("  %d fell silent: %d changes to offline in the history, %d of them twice;", len(gone), changes, twice)
+	c.want(changes == int64(len(gone)) && twice == 0, "of %d who fell silent %d went offline in the history, %d twice", len(gone), changes, twice)
 	for i, feed := range feeds {
 		once, otherwise := 0, 0
 		for _, p := range gone {
@@ -475,9 +502,10 @@ func (c *cluster) expiry(ctx context.Context, people []person) error {
 			}
 		}
 		fmt.Printf(" feed %c: %d once, %d otherwise (%d gaps);", 'a'+i, once, otherwise, feed.gaps)
+		c.want(otherwise == 0, "the feed of node %c told %d people's end otherwise than once", 'a'+i, otherwise)
 	}
 	fmt.Print("\n  of those who beat on: ")
-	return c.verdict(people[rounds*silent:], since, load)
+	return c.verdict(people[rounds*silent:], since, load, flawless)
 }
 
 // failover kills the master that Sentinel watches.
@@ -495,7 +523,7 @@ func (c *cluster) failover(ctx context.Context, people []person) error {
 		return err
 	}
 	fmt.Printf("all nodes ready and of one mind %s after the master was killed; ", time.Since(began).Round(10*time.Millisecond))
-	return c.verdict(people, since, load)
+	return c.verdict(people, since, load, flawless)
 }
 
 // clocks is about nodes whose clocks are apart: nothing that anybody sees may tell.
@@ -538,11 +566,13 @@ func (c *cluster) clocks(ctx context.Context, people []person) error {
 		}
 	}
 	fmt.Printf("  of 18 tokens, access and refresh, from each node at each node: %d refused\n", refused.Load())
+	c.want(refused.Load() == 0, "%d of 18 tokens refused", refused.Load())
 	apart, ahead, err := c.shown(ctx, people[len(silent):][:60])
 	if err != nil {
 		return err
 	}
 	fmt.Printf("  last_seen and since as three nodes show them: at most %s apart, at most %s in the future\n", apart, ahead)
+	c.want(apart <= time.Second && ahead <= time.Second, "the nodes show times %s apart and %s in the future", apart, ahead)
 	time.Sleep(2*shortLease + 5*time.Second)
 	changes, twice, err := c.offline(silent, since)
 	if err != nil {
@@ -559,6 +589,8 @@ func (c *cluster) clocks(ctx context.Context, people []person) error {
 	}
 	fmt.Printf("  %d fell silent: %d changes to offline, %d twice, at most %s early and %s late by the history;", len(silent), changes, twice,
 		early.Round(10*time.Millisecond), late.Round(10*time.Millisecond))
+	c.want(changes == int64(len(silent)) && twice == 0, "of %d who fell silent %d went offline, %d twice", len(silent), changes, twice)
+	c.want(early <= time.Second && late <= 5*time.Second, "the history tells their end %s early or %s late", early, late)
 	same := 0
 	for _, p := range silent {
 		if a := feeds[0].of(p.id); len(a) > 0 && slices.Equal(a, feeds[1].of(p.id)) && slices.Equal(a, feeds[2].of(p.id)) {
@@ -566,7 +598,8 @@ func (c *cluster) clocks(ctx context.Context, people []person) error {
 		}
 	}
 	fmt.Printf(" the three feeds say the same, in the same order, of %d of them\n  of those who beat on: ", same)
-	return c.verdict(people[len(silent):], since, load)
+	c.want(same == len(silent), "the feeds say the same of %d of %d people", same, len(silent))
+	return c.verdict(people[len(silent):], since, load, flawless)
 }
 
 // shown compares what the nodes show of people: how far apart at most, and how far in the future.
