@@ -63,11 +63,17 @@ run() { # name, command...: in the background, with a log of its own, deaf to th
   names+=("$name")
 }
 
-taken=" "
-free_port() { # the next port from $1 on that nobody listens at; sets $found
-  found=$1
-  while [[ $taken == *" $found "* ]] || (exec 3<> "/dev/tcp/127.0.0.1/$found") 2> /dev/null; do found=$((found + 1)); done
-  taken+="$found "
+# A port is kept by a lock for as long as anything of this cluster runs: another cluster that starts at the same moment,
+# or while PostgreSQL is away in this one, takes others.
+locks=${TMPDIR:-/tmp}/presence-ports-$(id -u)
+mkdir -p -m 700 "$locks"
+free_port() { # the next port from $1 on that nobody keeps or listens at; sets $found
+  local lock
+  for ((found = $1; ; found++)); do
+    exec {lock}> "$locks/$found"
+    if flock -n "$lock" && ! (exec 3<> "/dev/tcp/127.0.0.1/$found") 2> /dev/null; then return; fi
+    exec {lock}>&-
+  done
 }
 
 await() { # what, log, command...

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -20,7 +21,7 @@ import (
 )
 
 // crowd beats at a steady pace, everybody in turn and each at a node of their own. What a node does not answer well
-// goes to the next one, as behind a balancer.
+// goes to the next one, as behind a balancer; a node that does not answer at all is not asked for ten seconds.
 type crowd struct {
 	cluster *cluster
 	client  *http.Client
@@ -30,6 +31,8 @@ type crowd struct {
 	done    sync.WaitGroup
 
 	sent, again, lost, broken atomic.Int64
+
+	silent [3]atomic.Int64 // until when a node is not asked, in Unix nanoseconds
 
 	mu    sync.Mutex // guards the following fields
 	times []time.Duration
@@ -73,13 +76,18 @@ func laterOf(a, b time.Time) time.Time {
 func (w *crowd) beat(i int) {
 	w.sent.Add(1)
 	began := time.Now()
-	for try := range 3 {
-		code, text, err := w.cluster.askWith(w.client, http.MethodPost, w.cluster.nodes[(i+try)%3]+"/api/users/heartbeat/", w.people[i].token, "{}")
+	order := []int{i % 3, (i + 1) % 3, (i + 2) % 3}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(w.away(a), w.away(b)) })
+	for try, node := range order {
+		code, text, err := w.cluster.askWith(w.client, http.MethodPost, w.cluster.nodes[node]+"/api/users/heartbeat/", w.people[i].token, "{}")
 		if err == nil && code == http.StatusOK {
 			w.mu.Lock()
 			w.times = append(w.times, time.Since(began))
 			w.mu.Unlock()
 			return
+		}
+		if err != nil {
+			w.silent[node].Store(time.Now().Add(10 * time.Second).UnixNano())
 		}
 		if code >= 500 {
 			w.broken.Add(1)
@@ -94,6 +102,14 @@ func (w *crowd) beat(i int) {
 		}
 	}
 	w.lost.Add(1)
+}
+
+// away is 0 of a node that is asked, else until when it is not.
+func (w *crowd) away(node int) int64 {
+	if until := w.silent[node].Load(); until > time.Now().UnixNano() {
+		return until
+	}
+	return 0
 }
 
 // end stops the crowd and tells what came of its beats.

@@ -572,7 +572,8 @@ func (c *cluster) clocks(ctx context.Context, people []person) error {
 		return err
 	}
 	fmt.Printf("  last_seen and since as three nodes show them: at most %s apart, at most %s in the future\n", apart, ahead)
-	c.want(apart <= time.Second && ahead <= time.Second, "the nodes show times %s apart and %s in the future", apart, ahead)
+	c.want(apart <= 7*time.Second && ahead <= time.Second, // a beat every 6 s may come between what two nodes say
+		"the nodes show times %s apart and %s in the future", apart, ahead)
 	time.Sleep(2*shortLease + 5*time.Second)
 	changes, twice, err := c.offline(silent, since)
 	if err != nil {
