@@ -65,7 +65,7 @@ func TestTheFeedOfAServer(t *testing.T) {
 	until(t, other, `"t":"snap"`, `"s":"online"`)
 
 	ask := func(token, path string) {
-		req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, fmt.Sprintf("http://%s%s", r.at.public, path), strings.NewReader(`{"is_online":false}`))
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, fmt.Sprintf("http://%s%s", r.at.public, path), strings.NewReader(`{"status":"offline"}`))
 		req.Header.Set("Authorization", "Bearer "+token)
 		req.Header.Set("Content-Type", "application/json")
 		resp, err := http.DefaultClient.Do(req)
