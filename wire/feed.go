@@ -76,6 +76,8 @@ type FeedRequest struct {
 	Observe bool        `json:"observe,omitempty" frames:"auth?"`
 	// Roster: the reader of scope all takes its pictures from GET /api/v1/roster; snaps carry no users.
 	Roster bool `json:"roster,omitempty" frames:"auth?"`
+	// Counts: in scope users, the counts are told, too, as in scope counts.
+	Counts bool `json:"counts,omitempty" frames:"auth?"`
 	// N goes with pong: the n of the server's ping. With ping it is the client's own, and comes back.
 	N uint64 `json:"n,omitempty" frames:"ping,pong"`
 }

@@ -43,6 +43,7 @@ type conn struct {
 	scope   string
 	observe bool
 	roster  bool // scope all without users in snaps
+	counts  bool // the counts are told by hub.count
 	ready   atomic.Bool
 
 	// Guarded by hub.mu, held for writing.
@@ -73,6 +74,7 @@ type conn struct {
 	missed  map[presence.UserID]struct{}
 	lost    bool // presence is not queued: a new picture comes
 	gap     bool // and the reader is to be told
+	owed    bool // the newest counts
 	picture picture
 	retired []func()          // of pictures that are dropped; the writing goroutine calls them
 	ids     []presence.UserID // watched
@@ -119,6 +121,18 @@ func (c *conn) miss(users ...presence.UserID) {
 	if len(c.missed) > maxMissed {
 		c.loseLocked()
 	}
+	c.wakeLocked()
+}
+
+// owe notes that the reader is owed the newest counts.
+func (c *conn) owe() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone || c.lost || !c.ending.IsZero() {
+		return
+	}
+	c.owed = true
+	c.behindLocked()
 	c.wakeLocked()
 }
 
@@ -180,7 +194,7 @@ func (c *conn) end(why goodbye, retry *[2]int64) {
 	c.ending = c.feed.cfg.Now()
 	c.endedLocked(why)
 	c.queue, c.queued, c.missed, c.pending = nil, 0, nil, nil
-	c.lost, c.gap = false, false
+	c.lost, c.gap, c.owed = false, false, false
 	c.dropLocked()
 	code, reason := goodbyes[why].code, goodbyes[why].reason
 	bye := plain(wire.FeedBye{T: "bye", Code: code, Reason: reason, RetryMS: retry})
@@ -284,7 +298,7 @@ func (c *conn) take() ([]*frame, step) {
 			c.queue = nil
 		}
 		return frames, send
-	case c.missed != nil, len(c.pending) > 0:
+	case c.missed != nil, len(c.pending) > 0, c.owed:
 		return nil, draw
 	default:
 		c.behind = time.Time{}

@@ -78,6 +78,7 @@ type wish struct {
 	resume        *wire.FeedCursor
 	idle, observe bool
 	roster        bool
+	counts        bool
 }
 
 // check checks a wish against who asks.

@@ -19,6 +19,14 @@ func (c *conn) enter(ctx context.Context, p proof, caller Caller, want wish) err
 	}
 	c.caller, c.scope, c.observe = caller, want.scope, want.observe || c.sse || caller.Backend
 	c.roster = want.roster && want.scope == wire.FeedScopeAll
+	switch want.scope {
+	case wire.FeedScopeUsers:
+		c.counts = want.counts
+	case wire.FeedScopeAll:
+		c.counts = !caller.Staff // whose deltas have them
+	case wire.FeedScopeCounts:
+		c.counts = true
+	}
 	c.expires.Store(caller.Expires.UnixNano())
 	c.via.Store(int64(caller.via))
 	if err := f.own(c, caller.User); err != nil {
@@ -48,15 +56,14 @@ func (c *conn) start(ctx context.Context, want wish) {
 	c.ready.Store(true)
 	replay, resumed := c.resume(ctx, want)
 	c.say(c.hello(resumed))
-	switch c.scope {
-	case wire.FeedScopeAll:
+	if c.scope == wire.FeedScopeAll {
 		if c.place = h.at.Seq; c.viewer.Staff {
 			h.join(h.all, c)
 		} else {
 			h.join(h.everyone, c)
-			h.join(h.counting, c)
 		}
-	case wire.FeedScopeCounts:
+	}
+	if c.counts {
 		h.join(h.counting, c)
 	}
 	c.mu.Lock()
@@ -71,7 +78,7 @@ func (c *conn) start(ctx context.Context, want wish) {
 	switch {
 	case resumed:
 		f.stats.resumed.Add(1)
-		c.ids = want.users
+		c.ids, c.owed = want.users, c.counts
 		if replay != nil {
 			c.queue, c.queued = append(c.queue, replay), c.queued+len(replay.ws)
 		}

@@ -299,6 +299,8 @@ type view struct {
 	seq   uint64
 	users map[string]wire.FeedUser
 	stale bool
+
+	counts *wire.FeedCounts
 }
 
 func (v *view) apply(t testing.TB, frames []serverFrame) {
@@ -313,6 +315,9 @@ func (v *view) apply(t testing.TB, frames []serverFrame) {
 			}
 			for _, u := range f.Users {
 				v.users[u.ID] = u
+			}
+			if f.Counts != nil {
+				v.counts = f.Counts
 			}
 			if !f.More {
 				v.epoch, v.seq = f.Epoch, f.Seq
@@ -329,6 +334,9 @@ func (v *view) apply(t testing.TB, frames []serverFrame) {
 					continue
 				}
 				v.users[u.ID] = u
+			}
+			if f.Counts != nil {
+				v.counts = f.Counts
 			}
 			v.seq = f.Seq
 		case "ping":

@@ -297,7 +297,7 @@ func (h *hub) hidSince(tick uint64) map[presence.UserID]bool {
 	return users
 }
 
-// count tells the counts to those who want nothing else.
+// count tells the counts to those whose deltas do not have them.
 func (h *hub) count(ctx context.Context) error {
 	ticker := time.NewTicker(countsEvery)
 	defer ticker.Stop()
@@ -361,16 +361,24 @@ func countsFor(v presence.Viewer, c presence.Counts) presence.Counts {
 }
 
 func (h *hub) tellCounts(staff bool, now presence.Counts) {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	at := h.nextLocked(staff)
-	b := append(appendCounts(appendDelta(nil, at.Seq), now), '}')
-	f := newFrame(b, cursorText(at))
+	h.mu.Lock() // whoever draws a picture has read the counts, and would not take newer ones
+	defer h.mu.Unlock()
+	f := h.countsFrame(staff, now)
 	for _, c := range h.members(h.counting) {
 		if c.viewer.Staff == staff && (staff || !c.viewer.HideStatus) && !c.put(f) {
-			c.lose() // its picture is three numbers
+			c.owe()
 		}
 	}
+}
+
+// countsFrame is the frame with nothing but the counts. For staff a cursor moves with changes alone, and a delta that
+// does not move it is an old one: theirs is a part of a picture, which counts wherever it comes. Hold the hub's lock.
+func (h *hub) countsFrame(staff bool, now presence.Counts) *frame {
+	at := h.nextLocked(staff)
+	if staff {
+		return snapFrame(at, nil, false, false, &now)
+	}
+	return newFrame(append(appendCounts(appendDelta(nil, at.Seq), now), '}'), cursorText(at))
 }
 
 // members returns who is in a set.

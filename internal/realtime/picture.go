@@ -70,6 +70,9 @@ func (c *conn) drawPart(ctx context.Context) (*frame, error) {
 	case c.missed != nil && !c.picture.open && len(c.queue) == 0: // before pictures: their cursor says that nothing is missed
 		c.mu.Unlock()
 		return c.drawMissed(ctx)
+	case c.owed && !c.lost && !c.picture.open && len(c.queue) == 0:
+		c.mu.Unlock()
+		return c.drawCounts(ctx)
 	case c.picture.open || c.lost || len(c.queue) == 0 && len(c.pending) > 0:
 		ids := c.pending[:min(partUsers, len(c.pending))]
 		at := h.positionLocked(c.viewer.Staff)
@@ -77,9 +80,18 @@ func (c *conn) drawPart(ctx context.Context) (*frame, error) {
 			c.picture = picture{open: true, full: c.lost, at: at}
 			c.feed.stats.snapshots.Add(1)
 		}
-		full := c.picture.full
+		full, first := c.picture.full, c.lost
 		c.mu.Unlock()
-		return c.drawWatched(ctx, ids, full)
+		var counts *presence.Counts
+		if first && c.counts {
+			now, err := h.counts(ctx, c.viewer.Staff)
+			if err != nil {
+				return nil, err
+			}
+			now = countsFor(c.viewer, now)
+			counts = &now
+		}
+		return c.drawWatched(ctx, ids, full, counts)
 	}
 	c.mu.Unlock()
 	return nil, errAgain
@@ -113,7 +125,7 @@ func (c *conn) begin(ctx context.Context) (*frame, error) {
 	if c.gone || !c.ending.IsZero() {
 		return nil, errAgain
 	}
-	c.lost = false
+	c.lost, c.owed = false, false
 	if users == nil {
 		return snapFrame(at, nil, !c.roster, false, &counts), nil
 	}
@@ -158,8 +170,8 @@ func appendTo(users []byte, p *presence.Presence) []byte {
 }
 
 // drawWatched draws users from the front of pending and watches them from then on. Hold the hub's lock for
-// reading; nothing is handed out meanwhile.
-func (c *conn) drawWatched(ctx context.Context, ids []presence.UserID, full bool) (*frame, error) {
+// reading; nothing is handed out meanwhile. The counts go with the first part of a whole picture, if they are told.
+func (c *conn) drawWatched(ctx context.Context, ids []presence.UserID, full bool, counts *presence.Counts) (*frame, error) {
 	h := c.feed.hub
 	fresh := ids
 	if !full { // who is watched already stays as it is
@@ -189,16 +201,29 @@ func (c *conn) drawWatched(ctx context.Context, ids []presence.UserID, full bool
 	c.pending = c.pending[len(ids):]
 	more := len(c.pending) > 0
 	if c.lost { // the first part of a whole picture: ids are what is watched from now on
-		c.lost, c.ids = false, nil
+		c.lost, c.ids, c.owed = false, nil, false
 	} else {
-		full = false
+		full, counts = false, nil
 	}
 	c.ids = append(c.ids, fresh...)
-	f := snapFrame(c.picture.at, users, full, more, nil)
+	f := snapFrame(c.picture.at, users, full, more, counts)
 	if !more {
 		c.picture, c.pending = picture{}, nil
 	}
 	return f, nil
+}
+
+// drawCounts draws the counts that the reader is owed. Hold the hub's lock for reading.
+func (c *conn) drawCounts(ctx context.Context) (*frame, error) {
+	h := c.feed.hub
+	now, err := h.counts(ctx, c.viewer.Staff)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	c.owed = false
+	c.mu.Unlock()
+	return h.countsFrame(c.viewer.Staff, countsFor(c.viewer, now)), nil
 }
 
 // drawMissed draws the newest state of the users that were missed. Hold the hub's lock for reading.

@@ -208,7 +208,7 @@ func (s *socket) auth(req wire.FeedRequest, ids []presence.UserID) {
 		p, caller, err = s.feed.authenticate(ctx, p.token)
 	}
 	if err == nil {
-		want := wish{scope: req.Scope, users: ids, resume: req.Resume, idle: req.Idle, observe: req.Observe, roster: req.Roster}
+		want := wish{scope: req.Scope, users: ids, resume: req.Resume, idle: req.Idle, observe: req.Observe, roster: req.Roster, counts: req.Counts}
 		if want.scope == "" {
 			want.scope = wire.FeedScopeUsers
 		}

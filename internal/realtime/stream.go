@@ -82,7 +82,7 @@ func streamHead(h http.Header) []byte {
 // readWish reads what a stream wants from the address and the header that browsers send when they come back.
 func readWish(r *http.Request) (wish, error) {
 	query := r.URL.Query()
-	want := wish{scope: query.Get("scope"), observe: true, roster: query.Get("roster") == "true"}
+	want := wish{scope: query.Get("scope"), observe: true, roster: query.Get("roster") == "true", counts: query.Get("counts") == "true"}
 	if want.scope == "" {
 		want.scope = wire.FeedScopeUsers
 	}

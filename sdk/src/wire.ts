@@ -291,7 +291,7 @@ export interface FeedTimes {
 
 /** What a client says over the feed. */
 export type ClientFrame =
-  | { t: 'auth'; token?: string; ticket?: string; scope?: Scope; users?: string[]; resume?: FeedCursor; idle?: boolean; observe?: boolean; roster?: boolean }
+  | { t: 'auth'; token?: string; ticket?: string; scope?: Scope; users?: string[]; resume?: FeedCursor; idle?: boolean; observe?: boolean; roster?: boolean; counts?: boolean }
   | { t: 'sub'; users: string[] }
   | { t: 'unsub'; users: string[] }
   | { t: 'look'; users: string[] }
