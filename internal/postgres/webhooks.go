@@ -446,8 +446,9 @@ func insertDelivery(d *presence.WebhookDelivery, oldest time.Time) (text string,
 	if body == nil {
 		body = []byte{} // nil would be NULL
 	}
-	return `INSERT INTO webhook_deliveries (webhook_id, message_id, kind, state, events, created_at, oldest_at, body)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`, []any{
+	text = `INSERT INTO webhook_deliveries (webhook_id, message_id, kind, state, events, created_at, oldest_at, body)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`
+	return text, []any{
 		d.Webhook, d.MessageID, d.Kind.String(), d.State.String(), d.Events, micros(d.CreatedAt), micros(oldest), body,
 	}
 }
