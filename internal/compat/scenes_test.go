@@ -3,6 +3,7 @@ package compat
 import (
 	"fmt"
 	"iter"
+	"strconv"
 	"time"
 
 	"github.com/offchat/presence"
@@ -65,7 +66,7 @@ func founders(s *stack) { s.seed(admin(1, "admin"), user(2, "alice")) }
 func scenes() map[string]scene {
 	return map[string]scene{
 		"login": loginScene(), "register": registerScene(), "logout": logoutScene(), "tokens": tokensScene(),
-		"profile": profileScene(), "activity": activityScene(), "statistics": {seed: founders, caller: "alice"},
+		"profile": profileScene(), "activity": activityScene(), "statistics": statisticsScene(),
 		"heartbeat": heartbeatScene(), "refresh_status": refreshScene(), "online_status": onlineStatusScene(),
 		"set_online_status": setScene(), "online_list": onlineListScene(), "all_users": allUsersScene(),
 		"debug_heartbeat": debugScene(), "admin_users_list": adminListScene(), "admin_user_create": createScene(),
@@ -402,4 +403,23 @@ func debugScene() scene {
 			`"is_sending_heartbeats": false, "will_go_offline_in_seconds": 0, "debug_info": {"current_time": ` +
 			`"2026-11-23T13:03:24.370319+00:00", "last_seen": "2026-11-23T12:55:04.353163+00:00", "status": "active", "is_active": true}}`}},
 	}
+}
+
+// statisticsScene has the days and months of the recording told as those of today: both lists begin with the present one.
+func statisticsScene() scene {
+	recorded, today := time.Date(2026, time.November, 23, 0, 0, 0, 0, time.UTC), time.Now().UTC()
+	var edit []string
+	for i := range 7 {
+		edit = append(edit, strconv.Quote(recorded.AddDate(0, 0, -i).Weekday().String()),
+			strconv.Quote(today.AddDate(0, 0, -i).Weekday().String()))
+	}
+	for i := range 12 {
+		month := func(t time.Time) string {
+			return time.Date(t.Year(), t.Month()-time.Month(i), 1, 0, 0, 0, 0, time.UTC).Format(`"January 2006"`)
+		}
+		edit = append(edit, month(recorded), month(today))
+	}
+	return scene{seed: founders, caller: "alice", differs: map[string]deviation{
+		"own": {because: "days and months are those before the one of the question", edit: edit},
+	}}
 }
