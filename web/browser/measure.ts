@@ -29,7 +29,8 @@ export async function measure(args: string[]): Promise<void> {
     people: { root: 'admin' },
     seeded: Number(values.users),
     online: Number(values.online),
-    settings: ['--log-level', 'error'],
+    // Who is online without a client would go offline one after the other, which is not what is measured.
+    settings: ['--log-level', 'error', '--offline-after', '60m'],
   })
   const browser = await openBrowser()
   const run: Run = {

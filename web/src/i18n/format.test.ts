@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import * as en from './en'
 import { fold } from './fold'
 import {
+  askWall,
   createFormat,
   DAY,
   dayStart,
@@ -153,4 +154,31 @@ test('a search finds what another keyboard wrote', () => {
     expect(fold(typed), typed).toBe(fold(written))
   }
   expect(fold('گل')).not.toBe(fold('کل'))
+})
+
+test('days that were asked for before say what Intl says, also where clocks are put on and back', () => {
+  const zones = [
+    'Asia/Kabul',
+    'Asia/Tehran',
+    'America/New_York',
+    'Australia/Lord_Howe',
+    'Pacific/Apia',
+    'Africa/Monrovia',
+    'UTC',
+  ]
+  const wrong: string[] = []
+  for (const zone of zones)
+    for (const calendar of ['gregorian', 'solar'] as const)
+      for (const around of [
+        0,
+        Date.UTC(1972, 0, 7),
+        Date.UTC(2011, 11, 30),
+        Date.UTC(2026, 2, 8),
+        Date.UTC(2026, 9, 31),
+      ])
+        for (let at = around - 36 * HOUR - 1; at < around + 60 * HOUR; at += 37 * MINUTE + 1001) {
+          const said = JSON.stringify(wall(at, zone, calendar))
+          if (said !== JSON.stringify(askWall(at, zone, calendar))) wrong.push(`${at} ${zone} ${calendar}: ${said}`)
+        }
+  expect(wrong).toEqual([])
 })

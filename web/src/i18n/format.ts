@@ -92,8 +92,52 @@ function wallOf(zone: string, calendar: Calendar): Intl.DateTimeFormat {
 
 const weekdays = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
 
+/** What Intl was asked of a zone and a calendar before, by day: asking is slow, and tables ask often. */
+interface Known {
+  /** How far the clock is ahead in a day of UTC; NaN where that changes. */
+  readonly offset: Map<number, number>
+  /** The calendar's name of a day on the wall. */
+  readonly date: Map<number, Pick<Wall, 'year' | 'month' | 'day' | 'weekday'>>
+}
+
+const known = new Map<string, Known>()
+const mostDays = 5000 // of each kind
+
 /** What clock and calendar say at a moment. */
 export function wall(at: number, zone: string, calendar: Calendar = 'gregorian'): Wall {
+  if (!(at >= 0)) return askWall(at, zone, calendar)
+  const key = `${calendar} ${zone}`
+  let k = known.get(key)
+  if (!k) known.set(key, (k = { offset: new Map(), date: new Map() }))
+  const utcDay = Math.floor(at / DAY)
+  let offset = k.offset.get(utcDay)
+  if (offset === undefined) {
+    offset = askOffset(utcDay * DAY, zone)
+    if (askOffset((utcDay + 1) * DAY, zone) !== offset) offset = Number.NaN
+    if (k.offset.size >= mostDays) k.offset.clear()
+    k.offset.set(utcDay, offset)
+  }
+  if (Number.isNaN(offset)) return askWall(at, zone, calendar)
+  const local = at + offset
+  const localDay = Math.floor(local / DAY)
+  let date = k.date.get(localDay)
+  if (!date) {
+    const { year, month, day, weekday } = askWall(at, zone, calendar)
+    date = { year, month, day, weekday }
+    if (k.date.size >= mostDays) k.date.clear()
+    k.date.set(localDay, date)
+  }
+  const second = Math.floor((local - localDay * DAY) / SECOND)
+  return { ...date, hour: Math.floor(second / 3600), minute: Math.floor(second / 60) % 60, second: second % 60 }
+}
+
+function askOffset(at: number, zone: string): number {
+  const w = askWall(at, zone, 'gregorian')
+  return Date.UTC(w.year, w.month - 1, w.day, w.hour, w.minute, w.second) - at
+}
+
+/** The same from Intl, whatever was asked before. */
+export function askWall(at: number, zone: string, calendar: Calendar): Wall {
   const found = { year: 0, month: 1, day: 1, weekday: 0 as Weekday, hour: 0, minute: 0, second: 0 }
   for (const part of wallOf(zone, calendar).formatToParts(at)) {
     switch (part.type) {

@@ -23,29 +23,55 @@ export interface RowProps {
   readonly onMenu: (row: number, from: Element | { x: number; y: number }) => void
 }
 
-/** One person. Renders when that person changes, and when the second does for its "ago". */
+/** One person, at a place. Another place renders this alone; what is in it renders when the person changes. */
 export const Row = memo(function Row(p: RowProps) {
-  const { t } = useReading()
   const { people, view, row } = p
-  useRow(people, row)
-  const shift = useRef(false)
-  const name = people.username[row] ?? ''
+  const stamp = useRow(people, row)
   // In a view that stands still a row may have stopped to match: it stays where it is and says so.
   const matches = view.matches(row)
-  const common = {
-    role: 'row',
-    'aria-rowindex': p.index + 2,
-    'aria-selected': p.chosen,
-    'data-row': people.id[row],
-    'data-index': p.index,
-    tabIndex: p.active ? 0 : -1,
-    style: { transform: `translateY(${p.top}px)` },
-    onFocus: () => p.onActive(p.index),
-    onContextMenu: (e: React.MouseEvent) => {
-      e.preventDefault()
-      p.onMenu(row, { x: e.clientX, y: e.clientY })
-    },
-  }
+  return (
+    <div
+      role="row"
+      aria-rowindex={p.index + 2}
+      aria-selected={p.chosen}
+      data-row={people.id[row]}
+      data-index={p.index}
+      tabIndex={p.active ? 0 : -1}
+      className={classes(styles.row, p.card && styles.card, !matches && styles.gone)}
+      style={{ transform: `translateY(${p.top}px)` }}
+      onFocus={() => p.onActive(p.index)}
+      onContextMenu={(e) => {
+        e.preventDefault()
+        p.onMenu(row, { x: e.clientX, y: e.clientY })
+      }}
+    >
+      <Cells
+        people={people}
+        row={row}
+        stamp={stamp}
+        matches={matches}
+        columns={p.columns}
+        chosen={p.chosen}
+        card={p.card}
+        onChoose={p.onChoose}
+        onMenu={p.onMenu}
+      />
+    </div>
+  )
+})
+
+interface CellsProps extends Pick<RowProps, 'people' | 'row' | 'columns' | 'chosen' | 'card' | 'onChoose' | 'onMenu'> {
+  /** Another one when the person changed. */
+  readonly stamp: number
+  readonly matches: boolean
+}
+
+/** What a row says of its person, wherever the row is; the second renders its "ago". */
+const Cells = memo(function Cells(p: CellsProps) {
+  const { t } = useReading()
+  const { people, row, matches } = p
+  const shift = useRef(false)
+  const name = people.username[row] ?? ''
   const check = (
     <div role="gridcell" className={styles.check}>
       <label>
@@ -76,7 +102,7 @@ export const Row = memo(function Row(p: RowProps) {
   const note = !matches && <span className={styles.note}>{t(people.gone[row] ? 'users.gone' : 'users.noLonger')}</span>
   if (p.card) {
     return (
-      <div {...common} className={classes(styles.row, styles.card, !matches && styles.gone)}>
+      <>
         {check}
         <div role="gridcell" className={styles.lines}>
           <div className={styles.line}>
@@ -91,11 +117,11 @@ export const Row = memo(function Row(p: RowProps) {
           <LastSeen people={people} row={row} />
         </div>
         {more}
-      </div>
+      </>
     )
   }
   return (
-    <div {...common} className={classes(styles.row, !matches && styles.gone)}>
+    <>
       {check}
       {p.columns.map((column) => (
         <div key={column} role="gridcell" className={classes(styles.cell, cellClass[column])}>
@@ -110,7 +136,7 @@ export const Row = memo(function Row(p: RowProps) {
         </div>
       ))}
       {more}
-    </div>
+    </>
   )
 })
 
